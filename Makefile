@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: MIT
+#
+#   make            build the three programs         make bench    run the benchmarks
+#   make test       unit tests (seconds)             make asan     check, with sanitizers
+#   make check      test + conformance + replay      make torture  test, each allocation failing
+#   make lint       formatting, analysis, budgets    make fuzz     fuzz for FUZZ_SECONDS each
+#   make install    to $(DESTDIR)$(PREFIX)           make clean    remove build/
+#
+#   V=1 show commands    B=dir build elsewhere    CC= CFLAGS= CPPFLAGS= LDFLAGS= as usual
+#
+# One makefile, one dependency graph.  A file's name says what it is:
+#   ref/format/*/  a format    *_test.c  a unit test      *_fuzz.c  a fuzz target
+#   ref/cmd/lazypull.c, bench/lazybench.c, conformance/lazyconf.c  the three main()s
+
+B       ?= build
+PREFIX  ?= /usr/local
+CFLAGS  ?= -O2 -g
+FUZZ_SECONDS ?= 60
+
+MAKEFLAGS += -r
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+# What the project needs, before what the user asks for, so that the user wins.
+STD  := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Iref -Ibench -Iconformance -I$(B) \
+        -isystem /usr/include/fuse3
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef \
+        -Werror -Wformat=2 -Wcast-qual -Wpointer-arith -Wwrite-strings -Wimplicit-fallthrough
+LIBS := -lfuse3 -lcurl -lmicrohttpd -ljansson -lcrypto -ldeflate -lzstd -llz4 -lz -lseccomp \
+        -lpthread -lm
+
+Q   := $(if $(filter 1,$(V)),,@)
+say  = $(if $(Q),@printf '  %-5s %s\n' $(1) $(2))
+
+#### what there is
+
+SRC     := $(sort $(foreach d,ref bench conformance,$(wildcard $(d)/*.c $(d)/*/*.c $(d)/*/*/*.c)))
+TESTS   := $(filter %_test.c,$(SRC))
+FUZZERS := $(filter %_fuzz.c,$(SRC))
+MAINS   := ref/cmd/lazypull.c bench/lazybench.c conformance/lazyconf.c
+HARNESS := $(filter ref/testing/%,$(SRC))
+part     = $(filter $(1)/%,$(filter-out $(MAINS) $(HARNESS) $(TESTS) $(FUZZERS),$(SRC)))
+FORMATS := $(sort $(notdir $(patsubst %/,%,$(dir $(wildcard ref/format/*/*.c)))))
+
+obj      = $(patsubst %.c,$(B)/%.o,$(1))
+PROGS   := $(B)/lazypull $(B)/lazybench $(B)/lazyconf
+RUNTESTS := $(TESTS:%.c=$(B)/%)
+REPLAYS := $(FUZZERS:%.c=$(B)/%)
+
+all: $(PROGS)
+
+#### generated: rewritten only when the content changes
+
+define stamp
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(1)' | cmp -s - $@ || printf '%s\n' '$(1)' >$@
+endef
+
+.PHONY: FORCE
+$(B)/formats.inc: FORCE ; $(call stamp,$(foreach f,$(FORMATS),FORMAT($f)))
+$(B)/sources:     FORCE ; $(call stamp,$(SRC))
+$(B)/settings:    FORCE ; $(call stamp,$(CC) $(STD) $(WARN) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LIBS))
+
+#### compile and link
+
+$(B)/%.o: %.c $(B)/settings
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(STD) $(WARN) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/ref/format/format.o: $(B)/formats.inc
+
+$(B)/libref.a: $(call obj,$(call part,ref)) $(B)/sources
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+
+define link
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $(filter %.o %.a,$^) $(LIBS)
+endef
+
+$(B)/lazypull:  $(B)/ref/cmd/lazypull.o $(B)/libref.a ; $(link)
+$(B)/lazybench: $(B)/bench/lazybench.o $(call obj,$(call part,bench)) $(B)/libref.a ; $(link)
+# The suite shares no code with what it judges, base/ aside.  gen/, adapters/ and selftest/ are programs of
+# their own: each gets a rule here when its first file comes.
+$(B)/lazyconf:  $(B)/conformance/lazyconf.o $(call obj,$(filter conformance/run/%,$(call part,conformance))) $(call obj,$(call part,ref/base)) ; $(link)
+$(RUNTESTS): %: %.o $(TORTURE) $(B)/libref.a ; $(link)
+$(REPLAYS): %: %.o $(B)/ref/testing/replay.o $(B)/libref.a ; $(link)
+
+-include $(patsubst %.c,$(B)/%.d,$(SRC))
+
+#### run
+
+.PHONY: all test check bench asan torture fuzz lint install uninstall clean help
+
+test: $(RUNTESTS)
+	$(Q)scripts/run-tests.sh $^
+
+# Ends with the sums on a line of their own: "N passed, N failed, N skipped".
+check: lint $(PROGS) $(REPLAYS) $(RUNTESTS)
+	$(Q)for f in $(REPLAYS); do $$f $$(find corpora/fuzz -type f 2>/dev/null) || exit 1; done
+	$(Q)scripts/check-symbols.sh $(B)/libref.a
+	$(Q)scripts/run-tests.sh $(RUNTESTS)
+
+bench: $(B)/lazybench
+	$(Q)$(B)/lazybench run
+
+# The same graph again, in another build directory and with other flags.
+asan:
+	$(Q)$(MAKE) --no-print-directory B=$(B)/asan \
+	  CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer' test
+
+torture:
+	$(Q)$(MAKE) --no-print-directory B=$(B)/torture TORTURE=$(B)/torture/ref/testing/torture.o \
+	  CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all' \
+	  LDFLAGS='-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc' torture-run
+
+.PHONY: torture-run
+torture-run: $(RUNTESTS)
+	$(Q)scripts/run-torture.sh $^
+
+fuzz:
+	$(Q)$(MAKE) --no-print-directory B=$(B)/fuzz CC=clang \
+	  CFLAGS='-O1 -g -fsanitize=fuzzer-no-link,address,undefined' fuzz-run
+
+.PHONY: fuzz-run
+fuzz-run: $(call obj,$(FUZZERS)) $(B)/libref.a
+	$(Q)for f in $(FUZZERS:%.c=%); do \
+	  $(CC) $(CFLAGS) -fsanitize=fuzzer -o $(B)/$$f $(B)/$$f.o $(B)/libref.a $(LIBS) && \
+	  mkdir -p corpora/fuzz && \
+	  $(B)/$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 corpora/fuzz || exit 1; \
+	done
+
+lint:
+	$(Q)scripts/lint.sh
+
+install: $(PROGS)
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m755 $(PROGS) $(DESTDIR)$(PREFIX)/bin
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/bin/,$(notdir $(PROGS)))
+
+clean:
+	rm -rf $(B)
+
+help:
+	@sed -n '3,15s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))

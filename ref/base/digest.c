@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+#include "base/digest.h"
+
+#include <assert.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <string.h>
+
+#define RULE_DIGEST "oci.descriptor.digest"
+
+static const struct {
+	const char *name;
+	size_t bytes;
+	const EVP_MD *(*md)(void);
+} algs[] = {
+	[LP_NO_DIGEST] = {"none", 0, EVP_md_null},
+	[LP_SHA256] = {"sha256", 32, EVP_sha256},
+	[LP_SHA384] = {"sha384", 48, EVP_sha384},
+	[LP_SHA512] = {"sha512", 64, EVP_sha512},
+};
+
+#define NALGS (sizeof(algs) / sizeof(algs[0]))
+
+size_t lp_alg_bytes(enum lp_alg alg)
+{
+	return alg < NALGS ? algs[alg].bytes : 0;
+}
+
+const char *lp_alg_name(enum lp_alg alg)
+{
+	return alg < NALGS ? algs[alg].name : NULL;
+}
+
+void lp_digest_of(enum lp_alg alg, const void *p, size_t n, struct lp_digest *out)
+{
+	int ok;
+
+	*out = (struct lp_digest){.alg = alg};
+	ok = EVP_Digest(p, n, out->b, NULL, algs[alg].md(), NULL);
+	assert(ok == 1); /* a built-in digest cannot fail: anything else is our bug */
+	(void)ok;
+}
+
+bool lp_digest_equal(const struct lp_digest *a, const struct lp_digest *b)
+{
+	return a->alg == b->alg && !memcmp(a->b, b->b, algs[a->alg].bytes);
+}
+
+void lp_digest_hex(const struct lp_digest *d, char out[static LP_DIGEST_TEXT])
+{
+	static const char digit[] = "0123456789abcdef";
+	size_t bytes = algs[d->alg].bytes;
+
+	for (size_t i = 0; i < bytes; i++) {
+		out[2 * i] = digit[d->b[i] >> 4];
+		out[2 * i + 1] = digit[d->b[i] & 15];
+	}
+	out[2 * bytes] = '\0';
+}
+
+void lp_digest_text(const struct lp_digest *d, char out[static LP_DIGEST_TEXT])
+{
+	char hex[LP_DIGEST_TEXT];
+
+	lp_digest_hex(d, hex);
+	snprintf(out, LP_DIGEST_TEXT, "%.15s:%.128s", algs[d->alg].name, hex);
+}
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+enum lp_code lp_digest_parse(const char *text, size_t n, struct lp_digest *out,
+			     struct lp_err *err)
+{
+	const char *colon = memchr(text, ':', n);
+	size_t name = colon ? (size_t)(colon - text) : 0;
+	struct lp_digest d = {0};
+	int show = (int)(n < 100 ? n : 100);
+
+	if (!colon || !name)
+		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_DIGEST,
+			       "\"%.*s\" is not ALGORITHM:HEX", show, text);
+	for (size_t i = 1; i < NALGS && !d.alg; i++)
+		if (strlen(algs[i].name) == name && !memcmp(text, algs[i].name, name))
+			d.alg = (enum lp_alg)i;
+	if (!d.alg)
+		return lp_fail(err, LP_EUNSUP, LP_NO_OFFSET, RULE_DIGEST,
+			       "digest algorithm of \"%.*s\"", show, text);
+	if (n - name - 1 != 2 * algs[d.alg].bytes)
+		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_DIGEST,
+			       "\"%.*s\" has %zu digits, want %zu", show, text, n - name - 1,
+			       2 * algs[d.alg].bytes);
+	for (size_t i = 0; i < algs[d.alg].bytes; i++) {
+		int high = hex_value(colon[1 + 2 * i]), low = hex_value(colon[2 + 2 * i]);
+
+		if (high < 0 || low < 0)
+			return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_DIGEST,
+				       "\"%.*s\" has a digit that is not [0-9a-f]", show, text);
+		d.b[i] = (uint8_t)(high << 4 | low);
+	}
+	*out = d;
+	return LP_OK;
+}
+
+enum lp_code lp_digest_check(const struct lp_digest *got, const struct lp_digest *want,
+			     uint64_t at, const char *rule, const char *what, struct lp_err *err)
+{
+	char want_text[LP_DIGEST_TEXT], got_text[LP_DIGEST_TEXT];
+
+	if (lp_digest_equal(got, want))
+		return LP_OK;
+	lp_digest_text(want, want_text);
+	lp_digest_text(got, got_text);
+	return lp_fail(err, LP_EDIGEST, at, rule, "%s is %.23s, want %.23s", what, got_text,
+		       want_text);
+}
+
+enum lp_code lp_hash_begin(struct lp_hash *h, enum lp_alg alg, struct lp_err *err)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+	if (!ctx || EVP_DigestInit_ex(ctx, algs[alg].md(), NULL) != 1) {
+		EVP_MD_CTX_free(ctx);
+		return lp_fail(err, LP_ESYSTEM, LP_NO_OFFSET, NULL, "begin a digest");
+	}
+	*h = (struct lp_hash){.alg = alg, .ctx = ctx};
+	return LP_OK;
+}
+
+void lp_hash_add(struct lp_hash *h, const void *p, size_t n)
+{
+	int ok = EVP_DigestUpdate(h->ctx, p, n);
+
+	assert(ok == 1); /* see lp_digest_of() */
+	(void)ok;
+}
+
+void lp_hash_end(struct lp_hash *h, struct lp_digest *out)
+{
+	int ok;
+
+	*out = (struct lp_digest){.alg = h->alg};
+	ok = EVP_DigestFinal_ex(h->ctx, out->b, NULL);
+	assert(ok == 1); /* see lp_digest_of() */
+	(void)ok;
+	lp_hash_free(h);
+}
+
+void lp_hash_free(struct lp_hash *h)
+{
+	EVP_MD_CTX_free(h->ctx);
+	*h = (struct lp_hash){0};
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cmd - the commands of lazypull: one file each, one row each in lazypull.c.
+ *
+ * A command gets its own argv (argv[0] is its name) and returns the exit status: 0 yes, 1 the
+ * answer is no, 2 usage, 3 could not find out; `run` passes the container's on.
+ */
+#ifndef LP_CMD_H
+#define LP_CMD_H
+
+int lp_cmd_formats(int argc, char **argv);
+
+#endif

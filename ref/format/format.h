@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * format - the table of image formats.
+ *
+ * A format translates its own metadata into neutral tables, once, and is never called again:
+ * fetching, decoding, verifying and serving are layer/ for everybody.  What a benchmark then
+ * compares is layouts, not implementations.
+ *
+ * To add one: make a folder ref/format/<name>/ that defines `const struct lp_format
+ * lp_fmt_<name>`.  The Makefile finds it; there is no second place to edit.
+ */
+#ifndef LP_FORMAT_H
+#define LP_FORMAT_H
+
+#include "base/pool.h"
+#include "fetch/source.h"
+#include "layer/layer.h"
+#include "oci/descriptor.h"
+#include "tree/entry.h"
+#include "tree/spool.h"
+
+/*
+ * Where open() puts what it finds.  A sink may leave out frame, chunk and prefetch (NULL)
+ * when it wants only entries.
+ */
+struct lp_sink {
+	/* *index: the number by which chunks name the frame */
+	enum lp_code (*frame)(struct lp_sink *s, const struct lp_frame *f, uint32_t *index,
+			      struct lp_err *err);
+	enum lp_code (*chunk)(struct lp_sink *s, const struct lp_chunk *c,
+			      const struct lp_digest *d, struct lp_err *err);
+	/* In archive order; strings are borrowed for the call. */
+	enum lp_code (*entry)(struct lp_sink *s, const struct lp_entry *e, struct lp_err *err);
+	/*
+	 * The next bytes of the last entry, from formats that are read as a stream: then the
+	 * extents are set, no chunk is told, and the sink digests what it keeps.
+	 */
+	enum lp_code (*body)(struct lp_sink *s, const void *p, size_t n, struct lp_err *err);
+	/* Device bytes to fetch before anybody asks, in this order. */
+	enum lp_code (*prefetch)(struct lp_sink *s, uint64_t device_off, uint64_t bytes,
+				 struct lp_err *err);
+	/* The tree is complete; @device_bytes is the size of device 1. */
+	enum lp_code (*end_tree)(struct lp_sink *s, uint64_t device_bytes, struct lp_err *err);
+};
+
+struct lp_open_options {
+	bool allow_unverified;	/* eStargz: without a TOC digest (--allow-unverified) */
+};
+
+struct lp_build_options {
+	const struct lp_codec *codec;	/* NULL: the format's own choice */
+	int level;			/* LP_LEVEL_DEFAULT: the codec's */
+	uint64_t chunk_bytes;		/* 0: the format's default */
+	const char *const *prefetch;	/* [nprefetch] clean paths, first to last */
+	size_t nprefetch;
+	struct lp_pool *pool;		/* borrowed; the output never depends on it */
+	int tmp_dir;			/* where to spool */
+};
+
+#define LP_LEVEL_DEFAULT INT32_MIN
+#define LP_BUILT_NOTES 4
+
+/* What build_layer() says about the blob it wrote. */
+struct lp_built {
+	const char *media_type;		/* static */
+	struct lp_digest diffid;	/* of the plain stream */
+	uint64_t plain_bytes;		/* its length */
+	struct {
+		const char *key;	/* static */
+		char value[LP_DIGEST_TEXT];
+	} note[LP_BUILT_NOTES];		/* annotations of the descriptor */
+	size_t nnote;
+};
+
+struct lp_format {
+	const char *name;	/* the word in --to and in results/ */
+	const char *spec;	/* what is implemented, with its version */
+	bool stream;		/* open() reads the blob from end to end and tells bodies */
+
+	/*
+	 * Is the layer @d one of ours?  Descriptors are asked first; @source only where they
+	 * cannot tell and options allow it.
+	 */
+	enum lp_code (*probe)(const struct lp_descriptor *d, struct lp_source *source,
+			      const struct lp_open_options *options, bool *ours,
+			      struct lp_err *err);
+
+	/*
+	 * Read the metadata of @n blobs (one layer: n = 1) into @sink.  The blobs' own
+	 * digests are the caller's business; every other digest of the format is checked here
+	 * before anything it covers is believed.
+	 */
+	enum lp_code (*open)(const struct lp_descriptor *d, struct lp_source *source, size_t n,
+			     const struct lp_open_options *options, struct lp_sink *sink,
+			     struct lp_err *err);
+
+	/* Encode one layer.  Its digest and size are what passes through @out. */
+	enum lp_code (*build_layer)(const struct lp_spool *in,
+				    const struct lp_build_options *options,
+				    struct lp_writer *out, struct lp_built *built,
+				    struct lp_err *err);
+};
+
+/* Every format, sorted by name, ending with NULL. */
+extern const struct lp_format *const lp_formats[];
+
+/* The format called @name, or NULL. */
+const struct lp_format *lp_format_named(const char *name);
+
+/*
+ * lp_format_of - the format of the layer @d: the one whose probe says so, else the legacy one.
+ *
+ * LP_EUNSUP  oci.layer.media-type: an encrypted or unknown kind of layer
+ */
+LP_MUST_CHECK enum lp_code lp_format_of(const struct lp_descriptor *d, struct lp_source *source,
+					const struct lp_open_options *options,
+					const struct lp_format **out, struct lp_err *err);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * local - an image as the store has it: names, devices, prefetch list, configuration.
+ *
+ *	images/<manifest hex>/image.json     this header's fields
+ *	                      manifest.json config.json     the documents, byte for byte
+ *	                      tree.<n>.erofs                the tree of layer n
+ *	                      meta.erofs                    the merged tree; device i + 1 is layer i
+ *
+ * Every file but image.json has its SHA-256 in image.json, compared when it is opened.
+ */
+#ifndef LP_LOCAL_H
+#define LP_LOCAL_H
+
+#include "layer/store.h"
+#include "oci/config.h"
+#include "tree/erofs.h"
+
+/* A run of a device to fetch before anybody asks. */
+struct lp_run {
+	uint32_t device;	/* index into lp_local.layer */
+	uint64_t off, bytes;	/* on the device */
+};
+
+struct lp_local_layer {
+	struct lp_digest blob;		/* the descriptor's */
+	uint64_t blob_bytes;
+	struct lp_digest diffid;	/* LP_NO_DIGEST where the configuration has none */
+	char device[LP_STORE_NAME];	/* relative to the store */
+	struct lp_digest tree;		/* of tree.<n>.erofs */
+	char format[16];		/* "oci", "estargz", ... */
+};
+
+struct lp_local {
+	struct lp_digest manifest;
+	char name[1200];		/* where it came from: lp_reference_text() */
+	struct lp_local_layer *layer;	/* [nlayer] lowest first */
+	size_t nlayer;
+	struct lp_run *prefetch;	/* [nprefetch] in order */
+	size_t nprefetch;
+	struct lp_config config;
+	struct lp_map meta;
+	struct lp_erofs tree;		/* of meta */
+};
+
+/*
+ * lp_local_open - open the image @manifest of the store.
+ *
+ * LP_EMISSING  it is not there (or was made by another policy version)
+ * LP_EDIGEST   store.image.meta, store.image.config: a file was changed
+ * LP_EFORMAT   store.image.json
+ */
+LP_MUST_CHECK enum lp_code lp_local_open(struct lp_local *l, struct lp_store *s,
+					 const struct lp_digest *manifest, struct lp_err *err);
+void lp_local_free(struct lp_local *l);
+
+/* The tree of layer @i, mapped and its digest compared.  LP_EDIGEST store.image.tree. */
+LP_MUST_CHECK enum lp_code lp_local_tree(struct lp_local *l, struct lp_store *s, size_t i,
+					 struct lp_map *map, struct lp_erofs *tree,
+					 struct lp_err *err);
+
+/*
+ * lp_local_save - image.json of @l into the staged directory @dir, with the digest of every
+ * other file there.
+ */
+LP_MUST_CHECK enum lp_code lp_local_save(const struct lp_local *l, int dir, struct lp_err *err);
+
+/*
+ * lp_local_resolve_list - turn a prefetch list (one path a line, optionally with offset and
+ * length, as `lazypull record` writes it) into runs of devices, in order, without repeats.
+ * Names that are not there are counted in @missed.
+ *
+ * @out  [*n], malloc'd, the caller's
+ */
+LP_MUST_CHECK enum lp_code lp_local_resolve_list(const struct lp_local *l, const char *text,
+						 size_t bytes, struct lp_run **out, size_t *n,
+						 size_t *missed, struct lp_err *err);
+
+#endif

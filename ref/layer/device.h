@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * device - the plain bytes of one layer in the store, and which of them are there.
+ *
+ *	data    sparse file, device_bytes long; only verified bytes are ever written
+ *	table   layer.table
+ *	ready   one bit per chunk, written after fdatasync of the data: survives a crash
+ *	live    one bit per chunk, mapped by keeper and worker, on tmpfs, keyed by boot id
+ *
+ * A chunk is ready when its bytes were verified and written.  A range is ready when every
+ * chunk that touches it is; what no chunk covers is zero and always ready.
+ */
+#ifndef LP_DEVICE_H
+#define LP_DEVICE_H
+
+#include "layer/store.h"
+#include "layer/table.h"
+
+#include <stdatomic.h>
+
+struct lp_device {
+	struct lp_table table;
+	int data;			/* read-write for the keeper and its worker, else read-only */
+	int dir;			/* of the device */
+	_Atomic uint64_t *live;		/* [live_words] shared mapping */
+	size_t live_words;
+	char name[LP_STORE_NAME];
+};
+
+enum lp_device_mode { LP_DEVICE_READ, LP_DEVICE_WRITE };
+
+/*
+ * lp_device_create - stage and publish the device of a table; idempotent.
+ *
+ * @table_fd  the finished table, copied          @legacy  named by the blob alone
+ * @data      a filled data file to rename in (complete: all bits set), or -1: sparse, no bits
+ * @name      out: relative name
+ */
+LP_MUST_CHECK enum lp_code lp_device_create(struct lp_store *s, int table_fd, bool legacy,
+					    int data, char name[static LP_STORE_NAME],
+					    struct lp_err *err);
+
+/*
+ * lp_device_open - open a device of the store and its live bitmap.
+ *
+ * The first opener after a boot seeds the live bitmap from the persistent one.
+ *
+ * LP_EMISSING, LP_EDIGEST (store.table.digest), LP_EFORMAT
+ */
+LP_MUST_CHECK enum lp_code lp_device_open(struct lp_device *d, struct lp_store *s,
+					  const char *name, enum lp_device_mode mode,
+					  struct lp_err *err);
+void lp_device_free(struct lp_device *d);
+
+/* Is every chunk that touches [@off, @off + @bytes) ready?  Thread-safe, no system call. */
+bool lp_device_ready(const struct lp_device *d, uint64_t off, uint64_t bytes);
+bool lp_device_chunk_ready(const struct lp_device *d, uint32_t chunk);
+
+/*
+ * lp_device_write - verify @p (the plain bytes of chunk @i), write them, set the bit.
+ *
+ * LP_EDIGEST  layer.chunk.digest: nothing was written
+ */
+LP_MUST_CHECK enum lp_code lp_device_write(struct lp_device *d, uint32_t i, const void *p,
+					   struct lp_err *err);
+
+/* fdatasync the data, then save the bits that were set before: they survive a crash. */
+LP_MUST_CHECK enum lp_code lp_device_sync(struct lp_device *d, struct lp_err *err);
+
+/* Chunks and plain bytes that are ready. */
+void lp_device_count(const struct lp_device *d, uint32_t *chunks, uint64_t *bytes);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * manifest - image manifests and indexes, OCI's and Docker's of schema 2.
+ *
+ * Specification: OCI image-spec v1.1, manifest.md, image-index.md
+ */
+#ifndef LP_MANIFEST_H
+#define LP_MANIFEST_H
+
+#include "oci/descriptor.h"
+
+#define LP_MANIFEST_MAX ((size_t)4 << 20)	/* bytes: distribution-spec, "Pushing Manifests" */
+#define LP_LAYERS_MAX 1024			/* ours: EROFS device slots and lowerdirs end there */
+
+struct lp_platform {
+	char os[32], arch[32], variant[32];	/* "" matches all */
+};
+
+struct lp_manifest {
+	char media_type[LP_MEDIA_TYPE];
+	struct lp_descriptor config;
+	struct lp_descriptor *layer;	/* [nlayer], lowest first */
+	size_t nlayer;
+	json_t *notes;			/* object, or NULL */
+};
+
+/*
+ * lp_manifest_parse - one image manifest.
+ *
+ * @media_type  what the transport said, or NULL: then the document must say
+ *
+ * LP_EFORMAT  oci.manifest.*, oci.descriptor.*     LP_EUNSUP  schema 1, or not an image
+ */
+LP_MUST_CHECK enum lp_code lp_manifest_parse(const void *p, size_t n, const char *media_type,
+					     struct lp_manifest *out, struct lp_err *err);
+void lp_manifest_free(struct lp_manifest *m);
+
+/* The document, OCI media types; deterministic.  @out is appended to. */
+LP_MUST_CHECK enum lp_code lp_manifest_print(const struct lp_manifest *m, struct lp_buf *out,
+					     struct lp_err *err);
+
+/* Is this document an index (or Docker's manifest list)? */
+LP_MUST_CHECK enum lp_code lp_manifest_is_index(const void *p, size_t n, const char *media_type,
+						bool *index, struct lp_err *err);
+
+/*
+ * lp_index_choose - the manifest of an index for @want.
+ *
+ * The first whose os, architecture and variant agree; arm64 and arm64/v8 are one, arm means
+ * the highest variant not above the wanted.  Entries with no platform match last.
+ *
+ * LP_EMISSING  oci.index.platform: none; the message lists what there is
+ */
+LP_MUST_CHECK enum lp_code lp_index_choose(const void *p, size_t n,
+					   const struct lp_platform *want,
+					   struct lp_descriptor *out, struct lp_err *err);
+
+/* "linux/arm64/v8"; NULL: linux on the machine that runs us.  LP_EUSAGE. */
+LP_MUST_CHECK enum lp_code lp_platform_parse(const char *text, struct lp_platform *out,
+					     struct lp_err *err);
+
+#endif

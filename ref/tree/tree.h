@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tree - a file tree in memory, between its readers and its encodings.
+ *
+ *	entries of a format --add--> tree --lp_erofs_write--> the tree of a layer
+ *	trees of layers --lp_tree_merge--> tree --lp_erofs_write--> meta.erofs
+ *
+ * At most 256 bytes an entry; everything lives in arenas and dies at once.
+ */
+#ifndef LP_TREE_H
+#define LP_TREE_H
+
+#include "base/buf.h"
+#include "tree/entry.h"
+
+struct lp_tree {
+	struct lp_buf node;	/* of struct lp_node (tree.c's own), node 0 is the root */
+	struct lp_buf text;	/* names, targets, xattrs, further extents */
+	struct lp_buf hash;	/* uint32_t slots: (parent, name) -> node */
+	uint32_t nnode;
+	bool ended;
+};
+
+LP_MUST_CHECK enum lp_code lp_tree_open(struct lp_tree *t, struct lp_err *err);
+void lp_tree_free(struct lp_tree *t);
+
+/*
+ * lp_tree_add - add or replace one entry, in archive order.
+ *
+ * Missing parents are made (0755, 0:0, time 0).  A later entry of one name replaces the
+ * earlier one; a directory that is named again keeps its children; a whiteout never replaces
+ * a real entry of the same layer, nor is it listed beside one (estargz.md, 3.6).  Hard links may point forwards;
+ * they are resolved by lp_tree_end().  The root may be named, as a directory.
+ *
+ * LP_EFORMAT  tree.parent.not-directory, tree.root.directory, tree.overlay-reserved
+ * LP_ELIMIT   tree.entries: more than LP_ENTRIES_MAX
+ */
+LP_MUST_CHECK enum lp_code lp_tree_add(struct lp_tree *t, const struct lp_entry *e,
+				       struct lp_err *err);
+
+/*
+ * lp_tree_end - resolve hard links (through chains), count links, sort directories.
+ *
+ * LP_EFORMAT  tar.hardlink-lower: a target that is not in this tree; tree.hardlink.cycle;
+ *             tree.hardlink.directory
+ */
+LP_MUST_CHECK enum lp_code lp_tree_end(struct lp_tree *t, struct lp_err *err);
+
+#endif

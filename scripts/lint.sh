@@ -1,0 +1,26 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# lint - everything a machine can say about style.
+set -eu
+# File names in this tree have no spaces: that is one of the rules.
+# shellcheck disable=SC2046
+set -- $(find ref bench conformance -name '*.[ch]' | sort)
+
+shellcheck scripts/*.sh
+awk 'FNR <= 2 && /SPDX-License-Identifier/ { spdx[FILENAME] = 1 }
+     FNR == 3 && !spdx[FILENAME] { print FILENAME ": no SPDX line"; bad = 1 }
+     length > 100 { print FILENAME ":" FNR ": " length " columns"; bad = 1 }
+     END { exit bad }' "$@" scripts/*
+if grep -nE '\b(sprintf|strcpy|strcat|strtok|atoi|atol|gets|alloca)\(' "$@"; then exit 1; fi
+if grep -nE '\bgoto\b' "$@"; then exit 1; fi
+if grep -rnE '^[[:space:]]*#[[:space:]]*if' --include='*.c' ref bench conformance; then exit 1; fi
+scripts/layers.sh
+python3 scripts/budget.py "$@"
+for h; do
+	case $h in *.h) ;; *) continue ;; esac
+	"${CC:-cc}" -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-function -Werror \
+		-Iref -Ibench -Iconformance -isystem /usr/include/fuse3 -x c -fsyntax-only "$h"
+done
+cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
+	--error-exitcode=1 --suppress=missingIncludeSystem -Iref -Ibuild ref bench conformance
+echo "  PASS  lint"
