@@ -40,6 +40,7 @@ FUZZERS := $(filter %_fuzz.c,$(SRC))
 MAINS   := ref/cmd/lazypull.c bench/lazybench.c conformance/lazyconf.c
 HARNESS := $(filter ref/testing/%,$(SRC))
 part     = $(filter $(1)/%,$(filter-out $(MAINS) $(HARNESS) $(TESTS) $(FUZZERS),$(SRC)))
+CLAUSES := $(sort $(wildcard conformance/clauses/*.json))
 FORMATS := $(sort $(notdir $(patsubst %/,%,$(dir $(wildcard ref/format/*/*.c)))))
 
 obj      = $(patsubst %.c,$(B)/%.o,$(1))
@@ -69,6 +70,11 @@ $(B)/%.o: %.c $(B)/settings
 	$(Q)$(CC) $(STD) $(WARN) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/ref/format/format.o: $(B)/formats.inc
+$(B)/ref/base/rule.o: $(B)/rules.inc
+
+$(B)/rules.inc: $(CLAUSES) scripts/rules.sh
+	@mkdir -p $(@D)
+	$(Q)scripts/rules.sh $(CLAUSES) >$@
 
 $(B)/libref.a: $(call obj,$(call part,ref)) $(B)/sources
 	$(call say,AR,$@)
