@@ -6,6 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Words of a document reach messages: they may not move a terminal's cursor or end the line. */
+static void make_printable(char *msg)
+{
+	for (; *msg; msg++)
+		if ((unsigned char)*msg < ' ' || *msg == 0x7f)
+			*msg = '?';
+}
+
 enum lp_code lp_fail(struct lp_err *err, enum lp_code code, uint64_t at,
 		     const char *rule, const char *fmt, ...)
 {
@@ -18,6 +26,7 @@ enum lp_code lp_fail(struct lp_err *err, enum lp_code code, uint64_t at,
 	va_start(ap, fmt);
 	vsnprintf(err->msg, sizeof(err->msg), fmt, ap);
 	va_end(ap);
+	make_printable(err->msg);
 	return code;
 }
 
@@ -38,6 +47,7 @@ enum lp_code lp_fail_errno(struct lp_err *err, const char *fmt, ...)
 	if (n >= 0 && (size_t)n < sizeof(err->msg))
 		snprintf(err->msg + n, sizeof(err->msg) - (size_t)n, ": %s",
 			 strerror_r(sys, reason, sizeof(reason)));
+	make_printable(err->msg);
 	return LP_ESYSTEM;
 }
 
@@ -55,6 +65,7 @@ enum lp_code lp_within(struct lp_err *err, const char *fmt, ...)
 	room = n >= 0 && (size_t)n < room ? room - (size_t)n : 0;
 	if (room && (size_t)snprintf(err->msg + n, room, ": %s", inner) >= room)
 		memcpy(err->msg + sizeof(err->msg) - 4, "...", 4);
+	make_printable(err->msg);
 	return err->code;
 }
 

@@ -14,16 +14,20 @@
 #include <jansson.h>
 
 #define LP_JSON_DEPTH 32		/* design.md, "Limits": JSON depth */
+#define LP_JSON_VALUES 131072		/* ours: about 32 MiB when each is an empty object */
 
 /*
  * lp_json_parse - one JSON value, nothing behind it but white space.
  *
- * Duplicate keys, invalid UTF-8, NUL in strings and depth above LP_JSON_DEPTH are refused.
+ * Duplicate keys, invalid UTF-8, NUL in strings and numbers out of range are refused with a
+ * clause json.* of their own.
  *
- * @rule   clause recorded in @err, for example "oci.manifest.json"
+ * @p      NULL only when @n is 0
+ * @rule   clause recorded in @err for everything else, for example "oci.manifest.json"
  * @out    a new reference; the caller's json_decref() (LP_AUTO(lp_json_free))
  *
  * LP_EFORMAT  not such JSON; err->at is the byte
+ * LP_ELIMIT   depth above LP_JSON_DEPTH, or more than LP_JSON_VALUES values (json.limit.*)
  */
 LP_MUST_CHECK enum lp_code lp_json_parse(const void *p, size_t n, const char *rule, json_t **out,
 					 struct lp_err *err);
@@ -33,7 +37,8 @@ void lp_json_free(json_t **j);
 
 /*
  * The members of object @o.  A wrong type is LP_EFORMAT with @rule; an absent member is too
- * when @required, else @out is NULL, 0 or an empty digest.  Strings are borrowed from @o.
+ * when @required, else @out is NULL, 0 or an empty digest.  null counts as absent, as in Go.
+ * Strings are borrowed from @o.  A malformed digest is oci.descriptor.digest.
  */
 enum lp_json_need { LP_JSON_OPTIONAL, LP_JSON_REQUIRED };
 

@@ -3,7 +3,7 @@
  * option - one table of options per command: parsing, and the text of --help, come from it.
  *
  *	static const struct lp_option table[] = {
- *		{"to", 't', LP_OPT_WORD, offsetof(struct args, to), "WORD", "format to write"},
+ *		{"to", 't', LP_OPT_TEXT, offsetof(struct args, to), "WORD", "format to write"},
  *		{"json", 0, LP_OPT_FLAG, offsetof(struct args, json), NULL, "data as JSON"},
  *		{0},
  *	};
