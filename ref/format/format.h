@@ -39,8 +39,19 @@ struct lp_sink {
 	/* Device bytes to fetch before anybody asks, in this order. */
 	enum lp_code (*prefetch)(struct lp_sink *s, uint64_t device_off, uint64_t bytes,
 				 struct lp_err *err);
+	/*
+	 * From formats that are read as a stream, just before end_tree: the digest of the
+	 * plain stream, which a configuration calls diffID.  May be NULL.
+	 */
+	enum lp_code (*diffid)(struct lp_sink *s, const struct lp_digest *d, struct lp_err *err);
 	/* The tree is complete; @device_bytes is the size of device 1. */
 	enum lp_code (*end_tree)(struct lp_sink *s, uint64_t device_bytes, struct lp_err *err);
+	/*
+	 * Set by open() of formats that are read as a stream, before entry(): where the
+	 * entry's body begins in the plain stream, which is one frame, number 0.  That frame
+	 * is told when its length is known: before diffid.
+	 */
+	uint64_t plain_off;
 };
 
 struct lp_open_options {
