@@ -26,7 +26,7 @@ STD  := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Iref -Ibench -Iconformanc
         -isystem /usr/include/fuse3
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef \
         -Werror -Wformat=2 -Wcast-qual -Wpointer-arith -Wwrite-strings -Wimplicit-fallthrough
-LIBS := -lfuse3 -lcurl -lmicrohttpd -ljansson -lcrypto -ldeflate -lzstd -llz4 -lz -lseccomp \
+LIBS := -lfuse3 -lcurl -lmicrohttpd -ljansson -lcrypto -ldeflate -lisal -lzstd -llz4 -lz -lseccomp \
         -lpthread -lm
 
 Q   := $(if $(filter 1,$(V)),,@)
