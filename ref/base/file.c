@@ -121,7 +121,7 @@ enum lp_code lp_file_save(int dirfd, const char *path, const void *p, size_t n,
 	if (snprintf(tmp, sizeof(tmp), "%.*s.%s.tmp", dir, path, path + dir) >= (int)sizeof(tmp))
 		return lp_fail(err, LP_ELIMIT, LP_NO_OFFSET, NULL, "the path %.60s... is too long",
 			       path);
-	fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return lp_fail_errno(err, "create %s", tmp);
 	if (lp_file_write(fd, p, n, err)) {

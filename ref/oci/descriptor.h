@@ -28,11 +28,17 @@ LP_MUST_CHECK enum lp_code lp_descriptor_parse(const json_t *o, struct lp_descri
 					       struct lp_err *err);
 void lp_descriptor_free(struct lp_descriptor *d);
 
+/* The member "annotations" of @o: a new reference to an object of strings, or NULL. */
+LP_MUST_CHECK enum lp_code lp_notes_parse(const json_t *o, const char *rule, json_t **out,
+					  struct lp_err *err);
+
 /* The annotation @key, borrowed, or NULL. */
 const char *lp_descriptor_note(const struct lp_descriptor *d, const char *key);
 
 LP_MUST_CHECK enum lp_code lp_descriptor_set_note(struct lp_descriptor *d, const char *key,
 						  const char *value, struct lp_err *err);
+
+/* @to, which must be valid or empty, becomes what @from is. */
 LP_MUST_CHECK enum lp_code lp_descriptor_copy(struct lp_descriptor *to,
 					      const struct lp_descriptor *from,
 					      struct lp_err *err);
@@ -52,5 +58,8 @@ enum lp_media {
 };
 
 enum lp_media lp_media_of(const char *media_type);
+
+/* OCI's name of one of Docker's media types; every other one as it is. */
+const char *lp_media_name(const char *media_type);
 
 #endif

@@ -8,14 +8,23 @@
 #define LP_LAYOUT_H
 
 #include "base/file.h"
+#include "oci/archive.h"
 #include "oci/descriptor.h"
 
+#define LP_INDEX_MAX ((size_t)4 << 20)	/* bytes of index.json: as a manifest's */
+
 struct lp_layout {
-	int dir;		/* -1: empty */
-	char path[1024];
+	char path[1024];	/* "": empty */
+	int dir;		/* the directory, or -1: an archive */
+	int file;		/* the archive, or -1 */
+	struct lp_archive archive;
 };
 
-/* LP_EMISSING: no oci-layout file.  LP_EFORMAT: oci.layout.* */
+/*
+ * lp_layout_open - the layout in the directory @path, or in the tar @path.
+ *
+ * LP_EMISSING  nothing there, or no oci-layout file      LP_EFORMAT  oci.layout.*, oci.archive.*
+ */
 LP_MUST_CHECK enum lp_code lp_layout_open(struct lp_layout *l, const char *path,
 					  struct lp_err *err);
 
@@ -24,15 +33,26 @@ LP_MUST_CHECK enum lp_code lp_layout_create(struct lp_layout *l, const char *pat
 					    struct lp_err *err);
 void lp_layout_free(struct lp_layout *l);
 
-/* The descriptor of @tag ("": the only one there is) in index.json.  LP_EMISSING. */
+/*
+ * The descriptor of @tag ("": the only one there is) in index.json.
+ *
+ * LP_EMISSING  none, or "" and there are several: the message lists the tags
+ * LP_EFORMAT   oci.layout.index, or two of the tag that differ (oci.layout.tag)
+ */
 LP_MUST_CHECK enum lp_code lp_layout_find(struct lp_layout *l, const char *tag,
 					  struct lp_descriptor *out, struct lp_err *err);
 
-/* Put @d under @tag into index.json, in place of what has the tag; under a lock. */
+/*
+ * Put @d under @tag ("": without one) into index.json, in place of what has the tag; under
+ * a lock, and atomically.
+ */
 LP_MUST_CHECK enum lp_code lp_layout_tag(struct lp_layout *l, const char *tag,
 					 const struct lp_descriptor *d, struct lp_err *err);
 
-/* Open a blob for reading: the caller's @fd.  Its bytes are not verified.  LP_EMISSING. */
+/*
+ * Open a blob for reading: the caller's @fd.  Its bytes are not verified.  LP_EMISSING.
+ * From an archive it is a copy, on disk and unnamed.
+ */
 LP_MUST_CHECK enum lp_code lp_layout_blob(struct lp_layout *l, const struct lp_digest *d, int *fd,
 					  struct lp_err *err);
 

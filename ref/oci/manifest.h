@@ -8,13 +8,10 @@
 #define LP_MANIFEST_H
 
 #include "oci/descriptor.h"
+#include "oci/platform.h"
 
 #define LP_MANIFEST_MAX ((size_t)4 << 20)	/* bytes: distribution-spec, "Pushing Manifests" */
 #define LP_LAYERS_MAX 1024			/* ours: EROFS device slots and lowerdirs end there */
-
-struct lp_platform {
-	char os[32], arch[32], variant[32];	/* "" matches all */
-};
 
 struct lp_manifest {
 	char media_type[LP_MEDIA_TYPE];
@@ -46,17 +43,15 @@ LP_MUST_CHECK enum lp_code lp_manifest_is_index(const void *p, size_t n, const c
 /*
  * lp_index_choose - the manifest of an index for @want.
  *
- * The first whose os, architecture and variant agree; arm64 and arm64/v8 are one, arm means
- * the highest variant not above the wanted.  Entries with no platform match last.
+ * The first whose os, architecture and variant agree (oci/platform.h says how); entries that
+ * name no platform match last, entries that are neither manifest nor index never.  An entry
+ * that is an index itself is returned as one.
  *
+ * LP_EFORMAT   oci.index.*, oci.descriptor.*
  * LP_EMISSING  oci.index.platform: none; the message lists what there is
  */
 LP_MUST_CHECK enum lp_code lp_index_choose(const void *p, size_t n,
 					   const struct lp_platform *want,
 					   struct lp_descriptor *out, struct lp_err *err);
-
-/* "linux/arm64/v8"; NULL: linux on the machine that runs us.  LP_EUSAGE. */
-LP_MUST_CHECK enum lp_code lp_platform_parse(const char *text, struct lp_platform *out,
-					     struct lp_err *err);
 
 #endif

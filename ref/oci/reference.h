@@ -32,7 +32,7 @@ LP_MUST_CHECK enum lp_code lp_reference_parse(const char *text, struct lp_refere
 					      struct lp_err *err);
 
 /* The canonical spelling, with transport. */
-#define LP_REFERENCE_TEXT 1200
+#define LP_REFERENCE_TEXT 2100
 void lp_reference_text(const struct lp_reference *r, char out[static LP_REFERENCE_TEXT]);
 
 /* Is @host (with or without port) this machine: 127.0.0.0/8, localhost, [::1]? */

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+#include "oci/descriptor.h"
+
+#include <string.h>
+
+#define RULE_OBJECT "oci.descriptor.object"
+#define RULE_MEDIA_TYPE "oci.descriptor.media-type"
+#define RULE_DIGEST "oci.descriptor.digest"
+#define RULE_SIZE "oci.descriptor.size"
+#define RULE_NOTES "oci.descriptor.annotations"
+
+#define OCI "application/vnd.oci.image."
+#define DOCKER "application/vnd.docker."
+
+/* Each row: OCI's name, then what else is the same thing. */
+static const struct {
+	const char *name;
+	const char *docker;	/* or NULL */
+	enum lp_media media;
+} types[] = {
+	{OCI "index.v1+json", DOCKER "distribution.manifest.list.v2+json", LP_MEDIA_INDEX},
+	{OCI "manifest.v1+json", DOCKER "distribution.manifest.v2+json", LP_MEDIA_MANIFEST},
+	{OCI "config.v1+json", DOCKER "container.image.v1+json", LP_MEDIA_CONFIG},
+	{OCI "layer.v1.tar", DOCKER "image.rootfs.diff.tar", LP_MEDIA_LAYER},
+	{OCI "layer.v1.tar+gzip", DOCKER "image.rootfs.diff.tar.gzip", LP_MEDIA_LAYER_GZIP},
+	{OCI "layer.v1.tar+zstd", DOCKER "image.rootfs.diff.tar.zstd", LP_MEDIA_LAYER_ZSTD},
+	{OCI "layer.nondistributable.v1.tar", DOCKER "image.rootfs.foreign.diff.tar",
+	 LP_MEDIA_LAYER},
+	{OCI "layer.nondistributable.v1.tar+gzip", DOCKER "image.rootfs.foreign.diff.tar.gzip",
+	 LP_MEDIA_LAYER_GZIP},
+	{OCI "layer.nondistributable.v1.tar+zstd", NULL, LP_MEDIA_LAYER_ZSTD},
+	{"application/vnd.oci.empty.v1+json", NULL, LP_MEDIA_EMPTY},
+};
+
+#define NTYPES (sizeof(types) / sizeof(types[0]))
+
+/* Is the media type @is, parameters ("; charset=utf-8") aside, @name? */
+static bool same_type(const char *is, const char *name)
+{
+	size_t n = strcspn(is, "; \t");
+
+	return name && strlen(name) == n && !memcmp(is, name, n);
+}
+
+enum lp_media lp_media_of(const char *media_type)
+{
+	for (size_t i = 0; i < NTYPES; i++)
+		if (same_type(media_type, types[i].name) || same_type(media_type, types[i].docker))
+			return types[i].media;
+	return LP_MEDIA_OTHER;
+}
+
+const char *lp_media_name(const char *media_type)
+{
+	for (size_t i = 0; i < NTYPES; i++)
+		if (same_type(media_type, types[i].docker))
+			return types[i].name;
+	return media_type;
+}
+
+/* RFC 6838, 4.2: two names of letters, digits and "!#$&-^_.+", with a slash between them. */
+static bool is_media_type(const char *s)
+{
+	static const char chars[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "!#$&-^_.+";
+	size_t type = strspn(s, chars), rest = s[type] == '/' ? strspn(s + type + 1, chars) : 0;
+
+	return type && rest && !s[type + 1 + rest] && type + 1 + rest < LP_MEDIA_TYPE;
+}
+
+enum lp_code lp_notes_parse(const json_t *o, const char *rule, json_t **out, struct lp_err *err)
+{
+	json_t *notes, *value;
+	const char *key;
+
+	*out = NULL;
+	if (lp_json_child(o, "annotations", JSON_OBJECT, LP_JSON_OPTIONAL, rule, &notes, err))
+		return err->code;
+	json_object_foreach(notes, key, value)
+		if (!json_is_string(value))
+			return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, rule,
+				       "annotation \"%.100s\" is not a string", key);
+	*out = json_incref(notes);
+	return LP_OK;
+}
+
+enum lp_code lp_descriptor_parse(const json_t *o, struct lp_descriptor *out, struct lp_err *err)
+{
+	struct lp_descriptor d = {0};
+	const char *type;
+
+	*out = d;
+	if (!json_is_object(o))
+		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_OBJECT,
+			       "a descriptor is not an object");
+	if (lp_json_string(o, "mediaType", LP_JSON_REQUIRED, RULE_MEDIA_TYPE, &type, err) ||
+	    lp_json_digest(o, "digest", LP_JSON_REQUIRED, RULE_DIGEST, &d.digest, err) ||
+	    lp_json_u64(o, "size", LP_JSON_REQUIRED, RULE_SIZE, &d.bytes, err))
+		return err->code;
+	if (!is_media_type(type))
+		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_MEDIA_TYPE,
+			       "\"%.100s\" is not a media type", type);
+	if (lp_notes_parse(o, RULE_NOTES, &d.notes, err))
+		return err->code;
+	memcpy(d.media_type, type, strlen(type));
+	*out = d;
+	return LP_OK;
+}
+
+void lp_descriptor_free(struct lp_descriptor *d)
+{
+	json_decref(d->notes);
+	*d = (struct lp_descriptor){0};
+}
+
+const char *lp_descriptor_note(const struct lp_descriptor *d, const char *key)
+{
+	return json_string_value(json_object_get(d->notes, key));
+}
+
+enum lp_code lp_descriptor_set_note(struct lp_descriptor *d, const char *key, const char *value,
+				    struct lp_err *err)
+{
+	/* Another descriptor, or the document, may hold the same object. */
+	LP_AUTO(lp_json_free) json_t *notes = d->notes ? json_copy(d->notes) : json_object();
+	json_t *old = d->notes;
+
+	if (json_object_set_new(notes, key, json_string(value)))
+		return lp_fail_errno(err, "set annotation %.100s", key);
+	d->notes = notes;
+	notes = old;
+	return LP_OK;
+}
+
+enum lp_code lp_descriptor_copy(struct lp_descriptor *to, const struct lp_descriptor *from,
+				struct lp_err *err)
+{
+	(void)err;
+	json_incref(from->notes);
+	json_decref(to->notes);
+	*to = *from;
+	return LP_OK;
+}
+
+json_t *lp_descriptor_json(const struct lp_descriptor *d)
+{
+	char digest[LP_DIGEST_TEXT];
+
+	lp_digest_text(&d->digest, digest);
+	return json_pack("{s:s, s:s, s:I, s:O*}", "mediaType", d->media_type, "digest", digest,
+			 "size", (json_int_t)d->bytes, "annotations",
+			 json_object_size(d->notes) ? d->notes : NULL);
+}
