@@ -61,6 +61,7 @@ struct lp_erofs_inode {
 	uint16_t layout, xattr_icount;
 	uint32_t u;
 	uint64_t after;		/* byte offset behind the inode and its xattrs */
+	uint32_t serial;	/* 0 in the tree of a layer: a directory that it did not name */
 };
 
 /* Check the superblock.  LP_EFORMAT, LP_EUNSUP: erofs.super.* */
@@ -91,7 +92,7 @@ LP_MUST_CHECK enum lp_code lp_erofs_dirent(const struct lp_erofs *e,
 					   struct lp_erofs_dirent *out, bool *more,
 					   struct lp_err *err);
 
-/* Find @name by bisection.  LP_EMISSING. */
+/* Find @name by bisection.  LP_EMISSING erofs.path.missing. */
 LP_MUST_CHECK enum lp_code lp_erofs_lookup(const struct lp_erofs *e,
 					   const struct lp_erofs_inode *dir, const char *name,
 					   size_t name_bytes, uint64_t *nid, struct lp_err *err);
@@ -108,21 +109,27 @@ LP_MUST_CHECK enum lp_code lp_erofs_symlink(const struct lp_erofs *e,
 /*
  * lp_erofs_extent - the run of @inode's data at file offset @off (< size).
  *
- * @out  as long as it is contiguous on one device; device 0: a hole
+ * @out  as long as it is contiguous on one device; device 0: a hole.  (After a thousand
+ *       chunks it ends, so that no call takes long: the next one goes on from there.)
+ *
+ * LP_EFORMAT  erofs.chunk.device: no such device, or outside of it
  */
 LP_MUST_CHECK enum lp_code lp_erofs_extent(const struct lp_erofs *e,
 					   const struct lp_erofs_inode *inode, uint64_t off,
 					   struct lp_extent *out, struct lp_err *err);
 
-/*
- * lp_erofs_xattr - the xattr at *@cookie, as lp_erofs_dirent() goes through entries.
- *
- * @name  256 bytes: prefix and suffix, NUL-terminated     @value  borrowed
- */
+/* One xattr. */
+struct lp_erofs_xattr {
+	char name[256];		/* prefix and suffix, NUL-terminated */
+	const void *value;	/* borrowed */
+	size_t bytes;
+};
+
+/* The xattr at *@cookie, as lp_erofs_dirent() goes through entries. */
 LP_MUST_CHECK enum lp_code lp_erofs_xattr(const struct lp_erofs *e,
 					  const struct lp_erofs_inode *inode, uint64_t *cookie,
-					  char name[static 256], const void **value,
-					  size_t *bytes, bool *more, struct lp_err *err);
+					  struct lp_erofs_xattr *out, bool *more,
+					  struct lp_err *err);
 
 /*
  * lp_erofs_check - everything a kernel would believe, for the whole tree.

@@ -16,7 +16,7 @@
 /*
  * lp_tree_merge - merge @n trees (checked) into @out (opened, empty), which is ended.
  *
- * LP_ELIMIT  tree.entries
+ * LP_ELIMIT  tree.limit.entries
  */
 LP_MUST_CHECK enum lp_code lp_tree_merge(const struct lp_erofs *layer, size_t n,
 					 struct lp_tree *out, struct lp_err *err);
