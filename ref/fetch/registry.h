@@ -26,6 +26,11 @@ struct lp_registry_options {
 	const char *ca_file;	/* NULL: the system's */
 	const char *mirror;	/* "http://HOST:PORT" tried first, or NULL */
 	unsigned connections;	/* 0: 4 */
+	unsigned tries;		/* requests without progress before we give up; 0: 5 */
+	unsigned stall_ms;	/* silence that ends a request; 0: 30,000 */
+	unsigned retry_ms;	/* wait before the second try, doubled each time; 0: 100 */
+	unsigned retry_max_ms;	/* longest Retry-After that is waited for; 0: 60,000 */
+	unsigned helper_ms;	/* what a credential helper may take; 0: 10,000 */
 };
 
 struct lp_registry;
@@ -87,7 +92,6 @@ struct lp_fetch {
 	/* Engine thread: over.  code 0: all bytes are there.  Must not block. */
 	void (*done)(struct lp_fetch *f, enum lp_code code, const struct lp_err *err);
 	struct lp_fetch *next;	/* the engine's */
-	void *transfer;		/* the engine's */
 };
 
 /* Queue @f; done() is called once, whatever happens, also by lp_registry_free(). */
@@ -95,6 +99,9 @@ void lp_registry_fetch(struct lp_registry *r, struct lp_fetch *f);
 
 /* Raise a queued fetch to @p; no effect on one that runs. */
 void lp_registry_hurry(struct lp_registry *r, struct lp_fetch *f, enum lp_priority p);
+
+/* False once it has answered a range with the whole blob: better read whole blobs then. */
+bool lp_registry_ranges(const struct lp_registry *r);
 
 /* What has been received and asked so far. */
 struct lp_registry_count {

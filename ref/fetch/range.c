@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+#include "fetch/range.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void put(struct lp_queue *q, struct lp_fetch *f)
+{
+	f->next = NULL;
+	if (q->last)
+		q->last->next = f;
+	else
+		q->first = f;
+	q->last = f;
+}
+
+struct lp_fetch *lp_range_take(struct lp_queue *q)
+{
+	struct lp_fetch *f = q->first;
+
+	if (!f)
+		return NULL;
+	q->first = f->next;
+	if (!q->first)
+		q->last = NULL;
+	f->next = NULL;
+	return f;
+}
+
+/* Take @f out of the middle of @q; false: it is not there. */
+static bool unlink_fetch(struct lp_queue *q, struct lp_fetch *f)
+{
+	struct lp_fetch *before = NULL, *at = q->first;
+
+	while (at && at != f) {
+		before = at;
+		at = at->next;
+	}
+	if (!at)
+		return false;
+	if (before)
+		before->next = f->next;
+	else
+		q->first = f->next;
+	if (q->last == f)
+		q->last = before;
+	return true;
+}
+
+static unsigned low_slots(const struct lp_registry *r)
+{
+	return r->o.connections > 1 ? r->o.connections - 1 : 1;
+}
+
+bool lp_range_waits(const struct lp_registry *r)
+{
+	if (r->active >= r->o.connections)
+		return false;
+	return r->queue[LP_DEMAND].first ||
+	       (r->low < low_slots(r) &&
+		(r->queue[LP_PREFETCH].first || r->queue[LP_BACKGROUND].first));
+}
+
+struct lp_fetch *lp_range_next(struct lp_registry *r)
+{
+	struct lp_fetch *f = NULL;
+
+	for (size_t i = 0; i < LP_PRIORITIES && !f && r->active < r->o.connections; i++)
+		if (i == LP_DEMAND || r->low < low_slots(r))
+			f = lp_range_take(&r->queue[i]);
+	if (f) {
+		r->active++;
+		r->low += f->priority != LP_DEMAND;
+	}
+	return f;
+}
+
+/* A fetch that runs. */
+struct range {
+	struct lp_exchange x;
+	struct lp_fetch *f;
+	bool low;	/* which slot it has */
+};
+
+static void give_slot_back(struct lp_registry *r, bool low)
+{
+	pthread_mutex_lock(&r->lock);
+	r->active--;
+	r->low -= low;
+	pthread_mutex_unlock(&r->lock);
+}
+
+static bool take(struct lp_exchange *x, const uint8_t *p, size_t n)
+{
+	struct lp_fetch *f = ((struct range *)x)->f;
+
+	memcpy(f->p + x->have, p, n);
+	f->have = (size_t)x->have + n;
+	if (f->progress)
+		f->progress(f);
+	return true;
+}
+
+static void over(struct lp_exchange *x, enum lp_code code, const struct lp_err *err)
+{
+	struct range *g = (struct range *)x;
+	struct lp_fetch *f = g->f;
+
+	give_slot_back(x->r, g->low);
+	lp_exchange_free(x);
+	free(g);
+	f->done(f, code, err);
+}
+
+void lp_range_begin(struct lp_registry *r, struct lp_fetch *f)
+{
+	static const struct lp_exchange_ops ops = {take, NULL, over};
+	struct range *g = calloc(1, sizeof(*g));
+	bool low = f->priority != LP_DEMAND;
+	char digest[LP_DIGEST_TEXT];
+	struct lp_err err;
+
+	lp_digest_text(&f->blob, digest);
+	if (g && asprintf(&g->x.path, "/v2/%s/blobs/%s", r->name, digest) < 0)
+		g->x.path = NULL;
+	if (!g || !g->x.path || !f->bytes) {
+		free(g ? g->x.path : NULL);
+		free(g);
+		give_slot_back(r, low);
+		if (f->bytes)
+			lp_fail(&err, LP_ESYSTEM, LP_NO_OFFSET, NULL, "a fetch");
+		f->done(f, f->bytes ? LP_ESYSTEM : LP_OK, &err);
+		return;
+	}
+	g->f = f;
+	g->low = low;
+	g->x.ops = &ops;
+	g->x.shape = LP_RANGE;
+	g->x.blob = f->blob;
+	g->x.off = f->off;
+	g->x.bytes = f->bytes;
+	lp_engine_run(r, &g->x);
+}
+
+void lp_registry_fetch(struct lp_registry *r, struct lp_fetch *f)
+{
+	bool wake;
+
+	f->have = 0;
+	pthread_mutex_lock(&r->lock);
+	put(&r->queue[f->priority], f);
+	wake = r->asleep && lp_range_waits(r);
+	if (wake)
+		r->asleep = false;
+	pthread_mutex_unlock(&r->lock);
+	if (wake)
+		curl_multi_wakeup(r->multi);
+}
+
+void lp_registry_hurry(struct lp_registry *r, struct lp_fetch *f, enum lp_priority p)
+{
+	bool wake = false;
+
+	pthread_mutex_lock(&r->lock);
+	if (p < f->priority && unlink_fetch(&r->queue[f->priority], f)) {
+		f->priority = p;
+		put(&r->queue[p], f);
+		wake = r->asleep && lp_range_waits(r);
+		if (wake)
+			r->asleep = false;
+	}
+	pthread_mutex_unlock(&r->lock);
+	if (wake)
+		curl_multi_wakeup(r->multi);
+}
