@@ -26,7 +26,7 @@
 struct lp_frame {
 	uint64_t off;		/* first stored byte, from the start of the blob */
 	uint64_t stored_bytes;	/* length in the blob; never 0 */
-	uint64_t plain_bytes;	/* how many plain bytes its chunks need; decoding stops there */
+	uint64_t plain_bytes;	/* what its chunks need, never 0; decoding stops there */
 	uint8_t codec;		/* enum lp_codec_id */
 	uint8_t bit;		/* reserved for zran: first bit in the first byte; 0 */
 	uint8_t pad[2];
@@ -47,7 +47,7 @@ _Static_assert(sizeof(struct lp_frame) == 32 && sizeof(struct lp_chunk) == 32,
 
 /* Borrowed arrays.  {0} is the layer without data. */
 struct lp_layer {
-	const struct lp_frame *frame;	/* [nframe] in no particular order */
+	const struct lp_frame *frame;	/* [nframe] sorted by off, then stored_bytes */
 	const struct lp_chunk *chunk;	/* [nchunk] sorted by device_off */
 	const uint8_t *digest;		/* [nchunk][digest_bytes] of the plain bytes */
 	uint32_t nframe;
@@ -60,9 +60,9 @@ struct lp_layer {
 /*
  * lp_layer_check - the one structural validator: LP_OK or the layer is refused.
  *
- * Frames inside the blob, codec known, sizes not 0; chunks sorted, inside their frames and
- * inside the device, no wrap, no overlap; every chunk has a digest of a known algorithm that
- * fits the column; counts within limits; device a multiple of LP_BLOCK.
+ * Frames sorted, inside the blob, codec known, sizes not 0; chunks sorted, inside their frames
+ * and inside the device, no wrap, no overlap; every chunk has a digest of a known algorithm
+ * that fits the column; counts within limits; device a multiple of LP_BLOCK.
  *
  * LP_EFORMAT  with rule "layer.frame.*", "layer.chunk.*" or "layer.device.*"
  * LP_ELIMIT   more than LP_CHUNKS_MAX chunks, or a device above LP_DEVICE_BYTES_MAX

@@ -21,10 +21,13 @@
 #include "base/digest.h"
 #include "base/file.h"
 
+#define LP_STORE_RUN 92		/* bytes: sun_path has 108, and "/control.sock" must fit behind */
+
 struct lp_store {
 	char path[256];		/* of the store; absolute */
-	char run[108];		/* of its run directory: a socket path must fit behind it */
-	int dir;		/* O_PATH-like descriptor of path */
+	char run[LP_STORE_RUN];	/* of its run directory; absolute */
+	char boot[37];		/* what live bitmaps are keyed by: changes when the machine starts */
+	int dir;		/* descriptor of path, or -1 */
 };
 
 /*
@@ -32,7 +35,9 @@ struct lp_store {
  *
  * @path   NULL: /var/lib/lazypull for root, else $XDG_DATA_HOME/lazypull
  *
- * LP_ESYSTEM  it cannot be made, or belongs to someone else
+ * LP_ESYSTEM  it cannot be made, belongs to someone else, or others may enter it (one that is
+ *             still empty is closed to them instead)
+ * LP_ELIMIT   its path is too long
  */
 LP_MUST_CHECK enum lp_code lp_store_open(struct lp_store *s, const char *path,
 					 struct lp_err *err);
@@ -48,11 +53,20 @@ void lp_store_free(struct lp_store *s);
 LP_MUST_CHECK enum lp_code lp_store_stage(struct lp_store *s, char name[static LP_STAGE_NAME],
 					  int *dir, struct lp_err *err);
 
-/* Rename the staged directory @name to @final (relative); if that exists, drop @name. */
+/*
+ * lp_store_publish - rename the staged directory @name to @final (relative), durably.
+ *
+ * If @final is there already, @name is dropped.  The directory and its new place are synced;
+ * files in it that must survive a crash were synced by whoever wrote them.
+ */
 LP_MUST_CHECK enum lp_code lp_store_publish(struct lp_store *s, const char *name,
 					    const char *final, struct lp_err *err);
 
-/* Remove a directory of the store and all below it. */
+/*
+ * lp_store_remove - remove a directory of the store and all below it; LP_EMISSING.
+ *
+ * It leaves its name at once and whole; what a crash leaves of it, lp_store_sweep() finds.
+ */
 LP_MUST_CHECK enum lp_code lp_store_remove(struct lp_store *s, const char *name,
 					   struct lp_err *err);
 
@@ -60,7 +74,7 @@ LP_MUST_CHECK enum lp_code lp_store_remove(struct lp_store *s, const char *name,
 bool lp_store_has(struct lp_store *s, const char *name);
 
 /* Relative names, for the functions above. */
-#define LP_STORE_NAME 160
+#define LP_STORE_NAME 224	/* "devices/", two digests of which one may be a sha512 */
 void lp_store_device_name(const struct lp_digest *blob, const struct lp_digest *table,
 			  char out[static LP_STORE_NAME]);	/* @table NULL: legacy */
 void lp_store_image_name(const struct lp_digest *manifest, char out[static LP_STORE_NAME]);
@@ -73,14 +87,18 @@ void lp_store_layer_name(const struct lp_digest *diffid, char out[static LP_STOR
 LP_MUST_CHECK enum lp_code lp_store_lock(struct lp_store *s, const char *name, int *fd,
 					 struct lp_err *err);
 
-/* Remember and look up what @image_name was resolved to.  LP_EMISSING. */
+/*
+ * Remember and look up what @image_name was resolved to.
+ *
+ * LP_EMISSING  it never was        LP_EFORMAT  store.names.json: somebody damaged the file
+ */
 LP_MUST_CHECK enum lp_code lp_store_name_set(struct lp_store *s, const char *image_name,
 					     const struct lp_digest *manifest,
 					     struct lp_err *err);
 LP_MUST_CHECK enum lp_code lp_store_name_get(struct lp_store *s, const char *image_name,
 					     struct lp_digest *manifest, struct lp_err *err);
 
-/* Remove staging directories whose maker is gone. */
+/* Remove staging directories whose maker is gone, and live state of earlier boots. */
 LP_MUST_CHECK enum lp_code lp_store_sweep(struct lp_store *s, struct lp_err *err);
 
 #endif
