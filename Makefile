@@ -80,6 +80,10 @@ $(B)/libref.a: $(call obj,$(call part,ref)) $(B)/sources
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 
+$(B)/libbench.a: $(call obj,$(call part,bench)) $(B)/sources
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+
 define link
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -87,11 +91,12 @@ define link
 endef
 
 $(B)/lazypull:  $(B)/ref/cmd/lazypull.o $(B)/libref.a ; $(link)
-$(B)/lazybench: $(B)/bench/lazybench.o $(call obj,$(call part,bench)) $(B)/libref.a ; $(link)
+$(B)/lazybench: $(B)/bench/lazybench.o $(B)/libbench.a $(B)/libref.a ; $(link)
 # The suite shares no code with what it judges, base/ aside.  gen/, adapters/ and selftest/ are programs of
 # their own: each gets a rule here when its first file comes.
 $(B)/lazyconf:  $(B)/conformance/lazyconf.o $(call obj,$(filter conformance/run/%,$(call part,conformance))) $(call obj,$(call part,ref/base)) ; $(link)
-$(RUNTESTS): %: %.o $(TORTURE) $(B)/libref.a ; $(link)
+$(filter-out $(B)/bench/%,$(RUNTESTS)): %: %.o $(TORTURE) $(B)/libref.a ; $(link)
+$(filter $(B)/bench/%,$(RUNTESTS)): %: %.o $(TORTURE) $(B)/libbench.a $(B)/libref.a ; $(link)
 $(REPLAYS): %: %.o $(B)/ref/testing/replay.o $(B)/libref.a ; $(link)
 
 -include $(patsubst %.c,$(B)/%.d,$(SRC))

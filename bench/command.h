@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * command - the commands of lazybench, one row each in lazybench.c.
+ *
+ * A command gets its own argv (argv[0] is its name) and returns the exit status: 0 yes, 1 the
+ * answer is no, 2 usage, 3 could not find out.
+ */
+#ifndef LB_COMMAND_H
+#define LB_COMMAND_H
+
+int lb_cmd_registry(int argc, char **argv);
+
+#endif
