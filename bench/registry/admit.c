@@ -2,16 +2,17 @@
 /* admit - what stands between a request and its handler: delay, faults, authorization. */
 #include "registry/handler.h"
 
+#include "base/base64.h"
 #include "base/log.h"
 
 #include <inttypes.h>
 #include <microhttpd.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
-#define CREDENTIALS_MAX 200	/* bytes of "user:pass", ours */
+#define CREDENTIALS_MAX 201	/* bytes of "user:pass", ours */
 
 static bool strikes(_Atomic uint64_t *turn, uint64_t every)
 {
@@ -20,13 +21,13 @@ static bool strikes(_Atomic uint64_t *turn, uint64_t every)
 
 static bool basic_ok(const char *header, const char *credentials)
 {
-	char want[6 + 4 * (CREDENTIALS_MAX / 3 + 1) + 1] = "Basic ";
-	size_t n = strlen(credentials);
+	char want[CREDENTIALS_MAX / 3 * 4 + 4];
+	size_t n = strlen(credentials), chars = lp_base64_chars(n);
 
-	if (!header || n > CREDENTIALS_MAX)
+	if (!header || n > CREDENTIALS_MAX || strncasecmp(header, "Basic ", 6) != 0)
 		return false;
-	EVP_EncodeBlock((unsigned char *)want + 6, (const unsigned char *)credentials, (int)n);
-	return !strcmp(header, want);
+	lp_base64_encode(credentials, n, want);
+	return strlen(header + 6) == chars && !memcmp(header + 6, want, chars);
 }
 
 /* distribution-spec leaves it to RFC 6750 and Docker's "Token Authentication Specification". */

@@ -205,7 +205,7 @@ static enum lp_code listen_on(struct lb_server *s, const struct lb_server_option
 {
 	struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port)};
 	bool waits_often = lb_knob_waits(&s->knobs), storage = out == &s->storage;
-	unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ERROR_LOG |
+	unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD |
 		(waits_often ? MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL : MHD_USE_EPOLL) |
 		(o->cert ? MHD_USE_TLS : 0);
 	struct MHD_OptionItem extra[] = {
