@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * worker - the process that fetches, decodes and verifies for the keeper.
+ *
+ * Hostile bytes are decoded here and nowhere else in a running mount: no new privileges, no
+ * core, dead when the keeper is.  It opens devices by itself; ranges come back through the
+ * live bitmap that both map, and an LP_MSG_DONE.
+ */
+#ifndef LP_WORKER_H
+#define LP_WORKER_H
+
+#include "layer/loader.h"
+#include "mount/wire.h"
+
+/* In memory that keeper and worker share; written on LP_MSG_COUNT. */
+struct lp_worker_count {
+	struct lp_loader_count loader;
+	struct lp_registry_count registry;	/* of all origins */
+};
+
+/*
+ * lp_worker_run - serve until the keeper hangs up; returns the exit status.
+ *
+ * @s       the store, opened before the fork
+ * @socket  SOCK_SEQPACKET, of struct lp_msg.  LP_MSG_ATTACH carries a memfd of
+ *          {"image": REFERENCE, "devices": [{"number", "name", "blob", "blob_bytes"}],
+ *          and what lp_registry_options has}
+ */
+int lp_worker_run(struct lp_store *s, int socket, struct lp_worker_count *count);
+
+#endif
