@@ -262,21 +262,18 @@ static void get_xattr(fuse_req_t req, fuse_ino_t ino, const char *want, size_t r
 	if (has_none(f, req) || !lp_fuse_inode(f, req, ino, &inode))
 		return;
 	for (;;) {
+		struct lp_erofs_xattr x;
 		struct lp_err err = {0};
-		const void *value = NULL;
-		char name[256];
-		size_t bytes = 0;
 		bool more = false;
 
-		if (lp_erofs_xattr(f->setup.tree, &inode, &cookie, name, &value, &bytes, &more,
-				   &err)) {
+		if (lp_erofs_xattr(f->setup.tree, &inode, &cookie, &x, &more, &err)) {
 			fuse_reply_err(req, EIO);
 			return;
 		}
 		if (!more)
 			break;
-		if (!strcmp(name, want)) {
-			reply_xattr(req, value, bytes, room);
+		if (!strcmp(x.name, want)) {
+			reply_xattr(req, x.value, x.bytes, room);
 			return;
 		}
 	}
@@ -293,15 +290,12 @@ static void list_xattr(fuse_req_t req, fuse_ino_t ino, size_t room)
 	if (has_none(f, req) || !lp_fuse_inode(f, req, ino, &inode))
 		return;
 	for (;;) {
+		struct lp_erofs_xattr x;
 		struct lp_err err = {0};
-		const void *value = NULL;
-		char name[256];
-		size_t bytes = 0;
 		bool more = false;
 
-		if (lp_erofs_xattr(f->setup.tree, &inode, &cookie, name, &value, &bytes, &more,
-				   &err) ||
-		    (more && lp_buf_add(&names, name, strlen(name) + 1, XATTR_LIST_MAX, &err))) {
+		if (lp_erofs_xattr(f->setup.tree, &inode, &cookie, &x, &more, &err) ||
+		    (more && lp_buf_add(&names, x.name, strlen(x.name) + 1, XATTR_LIST_MAX, &err))) {
 			fuse_reply_err(req, err.code == LP_ELIMIT ? E2BIG : EIO);
 			return;
 		}
