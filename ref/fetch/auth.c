@@ -100,17 +100,16 @@ static const struct lp_login *find_login(struct lp_registry *r, struct lp_endpoi
 /* Token endpoints that are another host of the registry's own operator. */
 static bool is_known_realm(const char *registry, const struct lp_origin *realm)
 {
-	static const struct {
-		const char *registry, *realm;
-	} known[] = {
-		{"docker.io", "auth.docker.io"},
-		{"registry.gitlab.com", "gitlab.com"},
-		{"registry.digitalocean.com", "api.digitalocean.com"},
+	static const char *const known[] = {	/* registry, a blank, realm */
+		"docker.io auth.docker.io",
+		"registry.gitlab.com gitlab.com",
+		"registry.digitalocean.com api.digitalocean.com",
 	};
+	char pair[520];
 
+	snprintf(pair, sizeof(pair), "%s %s", registry, realm->host);
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (!strcmp(known[i].registry, registry) && realm->tls && realm->port == 443 &&
-		    !strcmp(known[i].realm, realm->host))
+		if (realm->tls && realm->port == 443 && !strcmp(known[i], pair))
 			return true;
 	return false;
 }
