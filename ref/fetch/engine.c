@@ -291,7 +291,7 @@ static uint64_t watch(struct lp_exchange *x, uint64_t now)
 	}
 	if (x->state != LP_X_RUNS || x->paused)
 		return UINT64_MAX;
-	if (now - x->mark_ns < stall_ns)
+	if (now < x->mark_ns + stall_ns) /* the mark may be younger than now */
 		return x->mark_ns + stall_ns;
 	if (bytes - x->mark_bytes >= SLOW_BYTES) {
 		x->mark_bytes = bytes;
