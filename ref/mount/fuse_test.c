@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: MIT
+#include "mount/fuse.h"
+
+#include "base/log.h"
+#include "testing/dir.h"
+#include "testing/sample.h"
+#include "testing/test.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#define MANY 3000		/* names of a directory */
+#define TIMEOUT_NS 400000000ull
+#define NODES (sizeof(nodes) / sizeof(nodes[0]))
+
+static const struct sample_shape shape = {.seed = 7, .nchunk = 40, .bytes_max = 9000,
+					  .per_frame = 1};
+
+/* What the fake worker does with a question. */
+enum manner { OBEY, LIE, REFUSE, SLEEP };
+
+struct world {
+	char root[TEST_DIR], at[TEST_DIR + 8];
+	struct lp_store store;
+	struct sample sample;
+	struct lp_device device;
+	struct lp_map map;
+	struct lp_erofs tree;
+	struct lp_fuse_device slot;
+	struct lp_link link;
+	struct lp_trace trace;
+	struct lp_fuse *fuse;
+	int socket, ended;		/* the worker's end; eventfd */
+	pthread_t worker;
+	_Atomic int manner;
+	_Atomic int asked;
+};
+
+static const struct lp_xattr xattr = {"user.colour", "blue", 4};
+static const struct lp_entry nodes[] = {
+	{.path = "dir", .mode = S_IFDIR | 0750, .uid = 3, .gid = 4, .mtime = 99},
+	{.path = "dir/link", .link = "../whole", .mode = S_IFLNK | 0777},
+	{.path = "dir/null", .mode = S_IFCHR | 0666, .major = 1, .minor = 3},
+	{.path = "empty", .mode = S_IFREG | 04755, .uid = 12, .mtime = -5, .mtime_ns = 6,
+	 .xattr = &xattr, .nxattr = 1},
+	{.kind = LP_ENTRY_HARDLINK, .path = "dir/hard", .link = "empty"},
+	{.path = "many", .mode = S_IFDIR | 0755},
+};
+
+static void *work(void *arg)
+{
+	struct world *w = arg;
+	struct lp_msg m;
+
+	while (recv(w->socket, &m, sizeof(m), 0) == sizeof(m)) {
+		struct lp_err err = {0};
+		uint32_t first = 0, end = 0;
+
+		w->asked++;
+		if (w->manner == SLEEP)
+			continue;
+		lp_layer_range(&w->device.table.layer, m.off, m.bytes, &first, &end);
+		for (; w->manner == OBEY && first < end; first++)
+			if (lp_device_write(&w->device, first,
+					    w->sample.plain.p +
+						    w->device.table.layer.chunk[first].device_off,
+					    &err))
+				printf("# %s\n", err.msg);
+		m.op = LP_MSG_DONE;
+		m.status = w->manner == REFUSE ? LP_EDIGEST : LP_OK;
+		if (lp_msg_send(w->socket, &m, -1, &err))
+			break;
+	}
+	return NULL;
+}
+
+/* The whole device as one file with a hole of a block before it, and the nodes. */
+static enum lp_code make_tree(struct world *w, struct lp_err *err)
+{
+	LP_AUTO(lp_tree_free) struct lp_tree t = {0};
+	LP_AUTO(lp_fd_close) int fd = memfd_create("meta", MFD_CLOEXEC);
+	const struct lp_extent extent = {.off = LP_BLOCK, .bytes = w->sample.plain.len, .device = 1};
+	struct lp_entry whole = {.path = "whole", .mode = S_IFREG | 0644, .extent = &extent,
+				 .nextent = 1, .size = LP_BLOCK + w->sample.plain.len};
+	struct lp_erofs_device d = {.bytes = w->device.table.layer.device_bytes};
+	char path[32];
+
+	if (lp_tree_open(&t, err) || lp_tree_add(&t, &whole, err))
+		return err->code;
+	for (size_t i = 0; i < NODES; i++)
+		if (lp_tree_add(&t, &nodes[i], err))
+			return err->code;
+	for (int i = 0; i < MANY; i++) {
+		struct lp_entry e = {.path = path, .mode = S_IFREG | 0600};
+
+		snprintf(path, sizeof(path), "many/%d", i);
+		if (lp_tree_add(&t, &e, err))
+			return err->code;
+	}
+	if (lp_tree_end(&t, err) || lp_erofs_write(&t, &d, 1, fd, err) ||
+	    lp_map_fd(&w->map, fd, err))
+		return err->code;
+	return lp_erofs_open(&w->tree, w->map.p, w->map.bytes, err);
+}
+
+static enum lp_code open_store(struct world *w, struct lp_err *err)
+{
+	char path[TEST_DIR + 8], name[LP_STORE_NAME];
+
+	test_dir_make(w->root);
+	snprintf(path, sizeof(path), "%s/store", w->root);
+	snprintf(w->at, sizeof(w->at), "%s/at", w->root);
+	if (mkdir(w->at, 0755))
+		return lp_fail_errno(err, "mkdir");
+	if (lp_store_open(&w->store, path, err) || sample_make(&w->sample, &shape, err) ||
+	    lp_device_create(&w->store, w->sample.table, false, -1, name, err) ||
+	    lp_device_open(&w->device, &w->store, name, LP_DEVICE_WRITE, err))
+		return err->code;
+	return make_tree(w, err);
+}
+
+static enum lp_code begin(struct world *w, struct lp_err *err)
+{
+	LP_AUTO(lp_fd_close) int mount = -1;
+	struct lp_fuse_setup setup = {.name = "test", .tree = &w->tree, .device = &w->slot,
+				      .ndevice = 1, .link = &w->link, .trace = &w->trace,
+				      .read_timeout_ns = TIMEOUT_NS};
+	int pair[2];
+
+	*w = (struct world){.socket = -1, .ended = eventfd(0, EFD_CLOEXEC), .sample.table = -1};
+	w->slot = (struct lp_fuse_device){.device = &w->device};
+	setup.ended = w->ended;
+	if (open_store(w, err) || lp_trace_open(&w->trace, err))
+		return err->code;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return lp_fail_errno(err, "socketpair");
+	w->socket = pair[1];
+	if (lp_link_open(&w->link, pair[0], err))
+		return err->code;
+	if (pthread_create(&w->worker, NULL, work, w))
+		return lp_fail_errno(err, "thread");
+	if (lp_fuse_mount(&w->fuse, &setup, &mount, err))
+		return err->code;
+	if (move_mount(mount, "", AT_FDCWD, w->at, MOVE_MOUNT_F_EMPTY_PATH))
+		return lp_fail_errno(err, "move_mount");
+	return LP_OK;
+}
+
+static void end(struct world *w)
+{
+	if (w->at[0])
+		umount2(w->at, MNT_DETACH);
+	lp_fuse_free(&w->fuse);
+	if (w->worker) {
+		lp_link_free(&w->link);
+		pthread_join(w->worker, NULL);
+	}
+	lp_fd_close(&w->socket);
+	lp_fd_close(&w->ended);
+	lp_trace_free(&w->trace);
+	lp_map_free(&w->map);
+	lp_device_free(&w->device);
+	if (w->store.run[0])
+		test_dir_remove(w->store.run);
+	lp_store_free(&w->store);
+	sample_free(&w->sample);
+	test_dir_remove(w->root);
+}
+
+static void names(struct world *w)
+{
+	char path[200], text[64];
+	struct stat st;
+	DIR *d;
+	int n = 0;
+
+	snprintf(path, sizeof(path), "%s/dir", w->at);
+	CHECK(!stat(path, &st) && st.st_mode == (S_IFDIR | 0750) && st.st_uid == 3 && st.st_gid == 4 &&
+		      st.st_nlink == 2 && st.st_mtime == 99,
+	      "a directory's attributes");
+	snprintf(path, sizeof(path), "%s/dir/link", w->at);
+	CHECK(readlink(path, text, sizeof(text)) == 8 && !memcmp(text, "../whole", 8), "a symlink");
+	snprintf(path, sizeof(path), "%s/dir/null", w->at);
+	CHECK(!stat(path, &st) && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3), "a device");
+	CHECK(open(path, O_RDONLY) < 0 && errno == EACCES, "which cannot be opened: nodev");
+	snprintf(path, sizeof(path), "%s/empty", w->at);
+	CHECK(!stat(path, &st) && st.st_mode == (S_IFREG | 04755) && st.st_nlink == 2 &&
+		      st.st_mtime == -5 && st.st_mtim.tv_nsec == 6,
+	      "a file with two names, and its time before 1970");
+	CHECK(getxattr(path, "user.colour", text, sizeof(text)) == 4 && !memcmp(text, "blue", 4),
+	      "an xattr");
+	CHECK(getxattr(path, "user.colour", text, 2) < 0 && errno == ERANGE &&
+		      getxattr(path, "user.color", text, 2) < 0 && errno == ENODATA,
+	      "xattrs: too little room, and none");
+	CHECK(listxattr(path, text, sizeof(text)) == 12 && !strcmp(text, "user.colour"),
+	      "the list of xattrs");
+	snprintf(path, sizeof(path), "%s/nothing", w->at);
+	CHECK(stat(path, &st) && errno == ENOENT && stat(path, &st) && errno == ENOENT,
+	      "a name that is not there");
+	CHECK(open(path, O_WRONLY | O_CREAT, 0600) < 0 && errno == EROFS, "nothing is created");
+	snprintf(path, sizeof(path), "%s/many", w->at);
+	for (d = opendir(path); d && readdir(d);)
+		n++;
+	CHECK(n == MANY + 2, "%d names of a directory", n);
+	if (d)
+		closedir(d);
+}
+
+/* Read [off, off + n) of "whole" past the page cache's idea of it; compare; -errno or n. */
+static ssize_t try_read(struct world *w, uint64_t off, size_t n)
+{
+	static uint8_t got[1 << 20];
+	char path[200];
+	int fd;
+	ssize_t rc;
+
+	snprintf(path, sizeof(path), "%s/whole", w->at);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+	rc = pread(fd, got, n, (off_t)off);
+	rc = rc < 0 ? -errno : rc;
+	for (ssize_t i = 0; i < rc; i++) {
+		uint64_t at = off + (uint64_t)i;
+
+		if (got[i] != (at < LP_BLOCK ? 0 : w->sample.plain.p[at - LP_BLOCK]))
+			rc = -EBADMSG;
+	}
+	close(fd);
+	return rc;
+}
+
+static void data(struct world *w)
+{
+	uint64_t whole = LP_BLOCK + w->sample.plain.len;
+	struct lp_fuse_count c = {0};
+	char path[200];
+	int asked = w->asked, fd;
+
+	CHECK(try_read(w, 0, LP_BLOCK) == LP_BLOCK && w->asked == asked, "a hole asks nobody");
+	snprintf(path, sizeof(path), "%s/whole", w->at);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	CHECK(lseek(fd, 0, SEEK_DATA) == LP_BLOCK && lseek(fd, 0, SEEK_HOLE) == 0 &&
+		      lseek(fd, LP_BLOCK, SEEK_HOLE) == (off_t)whole,
+	      "data and holes are told");
+	close(fd);
+	w->manner = LIE;
+	CHECK(try_read(w, 2 * LP_BLOCK, 10) == -EIO && w->asked > 0,
+	      "a worker that lies: an error, not zeros");
+	w->manner = REFUSE;
+	CHECK(try_read(w, 2 * LP_BLOCK, 10) == -EIO, "a worker that refuses");
+	w->manner = OBEY;
+	CHECK(try_read(w, 2 * LP_BLOCK, 10) == 10, "nothing of it is remembered");
+	asked = w->asked;
+	CHECK(try_read(w, 2 * LP_BLOCK, 100) == 100 && w->asked == asked, "once is enough");
+	CHECK(try_read(w, whole - 7, 100) == 7 && try_read(w, whole, 1) == 0, "the end of the file");
+	CHECK(try_read(w, 0, whole) == (ssize_t)whole, "all of it");
+	lp_fuse_count(w->fuse, &c);
+	CHECK(c.reads && c.waited && c.failed, "%llu reads, %llu waited, %llu failed",
+	      (unsigned long long)c.reads, (unsigned long long)c.waited,
+	      (unsigned long long)c.failed);
+}
+
+/* A reader that nobody answers: killed at once, signalled for nothing, failed in the end. */
+static void waiting(struct world *w)
+{
+	uint64_t off = 8 * LP_BLOCK;
+	uint64_t start;
+	int status = 0;
+	pid_t pid;
+
+	w->manner = SLEEP;
+	pid = fork();
+	if (!pid)
+		_exit(try_read(w, off, 10) == 10 ? 0 : 1);
+	poll(NULL, 0, 100);
+	start = lp_now_ns();
+	kill(pid, SIGKILL);
+	CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) &&
+		      lp_now_ns() - start < TIMEOUT_NS / 2,
+	      "a reader that waits can be killed");
+	start = lp_now_ns();
+	CHECK(try_read(w, off, 10) == -EIO && lp_now_ns() - start >= TIMEOUT_NS,
+	      "after the time-out it gets EIO");
+	w->manner = OBEY;
+	CHECK(try_read(w, off, 10) == 10, "and the next one its data");
+}
+
+static void dead_worker(struct world *w)
+{
+	shutdown(w->socket, SHUT_RDWR);
+	for (int i = 0; i < 1000 && lp_link_alive(&w->link); i++)
+		poll(NULL, 0, 1);
+	CHECK(try_read(w, 20 * LP_BLOCK, 10) == -EIO, "without a worker: an error");
+	CHECK(try_read(w, 8 * LP_BLOCK, 10) == 10, "what is ready stays");
+}
+
+static void unmounting(struct world *w)
+{
+	LP_AUTO(lp_fd_close) int fd = memfd_create("trace", MFD_CLOEXEC);
+	struct pollfd p = {.fd = w->ended, .events = POLLIN};
+	struct lp_err err = {0};
+	char text[256] = "";
+	size_t lines = 0;
+
+	CHECK(!umount2(w->at, 0) && poll(&p, 1, 2000) == 1 && lp_fuse_ended(w->fuse),
+	      "an unmount is noticed");
+	CHECK(!lp_trace_write(&w->trace, &w->tree, fd, &lines, &err) && lines == 1, "%zu lines %s",
+	      lines, err.msg);
+	CHECK(pread(fd, text, sizeof(text) - 1, 0) > 0 && !strcmp(text, "whole\n"),
+	      "the list is \"%s\"", text);
+}
+
+int main(void)
+{
+	struct lp_err err = {0};
+	struct world w;
+
+	if (access("/dev/fuse", R_OK | W_OK) || geteuid()) {
+		printf("ok 1 - fuse # SKIP needs root and /dev/fuse\n1..1\n");
+		return 0;
+	}
+	if (CHECK(!begin(&w, &err), "a mount %s", err.msg)) {
+		names(&w);
+		waiting(&w);
+		data(&w);
+		w.manner = OBEY;
+		unmounting(&w);
+	}
+	end(&w);
+	err = (struct lp_err){0};
+	if (CHECK(!begin(&w, &err), "another mount %s", err.msg)) {
+		CHECK(try_read(&w, 8 * LP_BLOCK, 10) == 10, "it reads");
+		dead_worker(&w);
+	}
+	end(&w);
+	return test_done();
+}
