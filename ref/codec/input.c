@@ -46,3 +46,21 @@ enum lp_code lp_input_fill(struct lp_input *in, size_t least, struct lp_err *err
 	}
 	return LP_OK;
 }
+
+enum lp_code lp_input_read(struct lp_input *in, void *p, size_t n, size_t *got,
+			   struct lp_err *err)
+{
+	*got = 0;
+	if (!in->left && n >= LP_INPUT_BYTES && in->from) {
+		if (lp_read(in->from, p, n, got, err))
+			return err->code;
+		in->at += *got;
+		return LP_OK;
+	}
+	if (lp_input_fill(in, 1, err))
+		return err->code;
+	*got = n < in->left ? n : in->left;
+	memcpy(p, in->p, *got);
+	lp_input_skip(in, *got);
+	return LP_OK;
+}

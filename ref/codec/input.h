@@ -37,6 +37,14 @@ void lp_input_free(struct lp_input *in);
  */
 LP_MUST_CHECK enum lp_code lp_input_fill(struct lp_input *in, size_t least, struct lp_err *err);
 
+/*
+ * lp_input_read - take 1 to @n bytes to @p, past the window where that saves a copy.
+ *
+ * As lp_read(): *@got is 0 at the end of the stream.
+ */
+LP_MUST_CHECK enum lp_code lp_input_read(struct lp_input *in, void *p, size_t n, size_t *got,
+					 struct lp_err *err);
+
 /* Go over @n bytes that are in view. */
 static inline void lp_input_skip(struct lp_input *in, size_t n)
 {
