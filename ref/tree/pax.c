@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "tree/pax.h"
 
+#include "tree/xattr.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,10 +10,7 @@
 #define RULE_RECORD "tar.pax.record"
 #define RULE_VALUE "tar.pax.value"
 #define RULE_SPARSE "tar.sparse.pax"
-#define RULE_XATTR_NAME "tar.xattr.name"
-#define RULE_XATTR_SIZE "tar.xattr.size"
 #define RULE_XATTR_COUNT "tar.xattr.count"
-#define RULE_RESERVED "tar.xattr.reserved-overlay"
 
 #define NS_DIGITS 9
 
@@ -86,27 +85,14 @@ static bool read_time(const char *text, int64_t *seconds, uint32_t *ns)
 
 static enum lp_code take_xattr(struct lp_pax *x, const struct record *r, struct lp_err *err)
 {
-	static const char *const space[] = {"user.", "trusted.", "security."};
-	const char *name = r->key + strlen(LP_PAX_XATTR), *rest = NULL;
+	const char *name = r->key + strlen(LP_PAX_XATTR);
 	size_t i = 0;
+	bool keep;
 
-	if (!strcmp(name, "system.posix_acl_access") || !strcmp(name, "system.posix_acl_default"))
-		rest = name;
-	for (size_t k = 0; k < sizeof(space) / sizeof(space[0]); k++)
-		if (begins(name, space[k]))
-			rest = name + strlen(space[k]);
-	if (!rest)
+	if (lp_xattr_take(name, r->bytes, r->at, &keep, err))
+		return err->code;
+	if (!keep)
 		return LP_OK;
-	if (!*rest || strlen(name) > LP_NAME_MAX)
-		return lp_fail(err, LP_EFORMAT, r->at, RULE_XATTR_NAME,
-			       "an xattr cannot be named %.60s", name);
-	/* Only overlayfs itself may say what a lower layer means (design.md 10.2). */
-	if (begins(name, "trusted.overlay."))
-		return lp_fail(err, LP_EFORMAT, r->at, RULE_RESERVED,
-			       "the xattr %.60s is overlayfs's own", name);
-	if (r->bytes > LP_XATTR_VALUE_MAX)
-		return lp_fail(err, LP_ELIMIT, r->at, RULE_XATTR_SIZE,
-			       "the xattr %.60s has %zu bytes", name, r->bytes);
 	while (i < x->nxattr && strcmp(x->xattr[i].name, name) != 0)
 		i++;
 	if (i == LP_PAX_XATTRS)

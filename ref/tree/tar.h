@@ -54,6 +54,11 @@ void lp_tar_free(struct lp_tar *t);
 LP_MUST_CHECK enum lp_code lp_tar_header(const struct lp_entry *e, struct lp_buf *out,
 					 struct lp_err *err);
 
+#define LP_TAR_NAME_BYTES (LP_PATH_MAX + 32) /* a clean path and what is put in front or behind */
+
+/* The name of @e as lp_tar_header() writes it: "d/", "./", "d/.wh.gone", "d/.wh..wh..opq". */
+void lp_tar_name(const struct lp_entry *e, char out[static LP_TAR_NAME_BYTES]);
+
 #define LP_TAR_EOF_BYTES 1024	/* zero bytes that end an archive */
 
 static inline uint32_t lp_tar_pad(uint64_t size)

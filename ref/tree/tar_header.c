@@ -20,22 +20,19 @@
 #define OPAQUE ".wh..wh..opq"
 #define PAX_FOLDER "PaxHeaders.0"
 
-#define NAME_BYTES (LP_PATH_MAX + 32)	/* a clean path and what is put in front or behind */
-
-/* The name as it stands in the archive. */
-static void spell(const struct lp_entry *e, char out[static NAME_BYTES])
+void lp_tar_name(const struct lp_entry *e, char out[static LP_TAR_NAME_BYTES])
 {
 	const char *slash = strrchr(e->path, '/');
 	int dir = slash ? (int)(slash + 1 - e->path) : 0;
 
 	if (e->kind == LP_ENTRY_WHITEOUT)
-		snprintf(out, NAME_BYTES, "%.*s" HIDE "%s", dir, e->path, e->path + dir);
+		snprintf(out, LP_TAR_NAME_BYTES, "%.*s" HIDE "%s", dir, e->path, e->path + dir);
 	else if (e->kind == LP_ENTRY_OPAQUE)
-		snprintf(out, NAME_BYTES, "%s%s" OPAQUE, e->path, *e->path ? "/" : "");
+		snprintf(out, LP_TAR_NAME_BYTES, "%s%s" OPAQUE, e->path, *e->path ? "/" : "");
 	else if (e->kind == LP_ENTRY_NODE && S_ISDIR(e->mode))
-		snprintf(out, NAME_BYTES, "%s/", *e->path ? e->path : ".");
+		snprintf(out, LP_TAR_NAME_BYTES, "%s/", *e->path ? e->path : ".");
 	else
-		snprintf(out, NAME_BYTES, "%s", e->path);
+		snprintf(out, LP_TAR_NAME_BYTES, "%s", e->path);
 }
 
 static char type_of(const struct lp_entry *e)
@@ -209,7 +206,7 @@ enum lp_code lp_tar_header(const struct lp_entry *e, struct lp_buf *out, struct 
 	};
 	const char *link = u.type == LP_TAR_LINK || u.type == LP_TAR_SYMLINK ? e->link : "";
 	LP_AUTO(lp_buf_free) struct lp_buf records = {0};
-	char name[NAME_BYTES];
+	char name[LP_TAR_NAME_BYTES];
 
 	if (u.type == LP_TAR_FILE && e->kind == LP_ENTRY_NODE)
 		u.size = (int64_t)e->size;
@@ -220,7 +217,7 @@ enum lp_code lp_tar_header(const struct lp_entry *e, struct lp_buf *out, struct 
 	if (!lp_ustar_fits(u.major, LP_USTAR_ID) || !lp_ustar_fits(u.minor, LP_USTAR_ID))
 		return lp_fail(err, LP_EUNSUP, LP_NO_OFFSET, RULE_DEVICE_RANGE,
 			       "a tar cannot hold the device %.100s", e->path);
-	spell(e, name);
+	lp_tar_name(e, name);
 	if (fits_ustar(e, &u, name, link))
 		return add_block(out, &u, name, lp_ustar_split(name), link, err);
 	if (add_records(e, &u, name, link, &records, err) ||
