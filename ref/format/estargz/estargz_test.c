@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: MIT
+#include "base/file.h"
+#include "format/estargz/footer.h"
+#include "format/logsink.h"
+#include "tree/tar.h"
+
+#include "testing/test.h"
+
+#include <fcntl.h>
+
+#define GOLDEN "ref/testing/golden/"
+
+extern const struct lp_format lp_fmt_estargz, lp_fmt_oci;
+
+/* Blobs by stargz-snapshotter's own writers, from one tar but the first two. */
+static const struct {
+	const char *file, *toc_digest;
+	const char *prefetch;	/* NULL: none */
+	bool one;		/* from in-one.tar, not in-multi.tar */
+} golden[] = {
+	{"one-default.esgz", "11e064d397c43da15069495ab8cec7f9fad4e34198550208d717d67f3b91ebe9",
+	 NULL, true},
+	{"one-level0.esgz", "b37a0d055c564b3a55c816b30fad5999c9fce088d5653ca7bd02bcf767bc81b1",
+	 NULL, true},
+	{"multi-chunk4.esgz", "8e9f7140eb64a4662bb5baada35fbe84aa5e503c8dcf15f175043a14e451bbab",
+	 NULL, false},
+	{"multi-chunk4-prio.esgz",
+	 "82b25862906d83789433cb896eba1cafa586ec84d5523da565fd4cb726f527e0", "0+4101 ", false},
+	{"multi-chunk4-min64.esgz",
+	 "af7237b8dc41ca95fce5e7692904b7102c2e8247e23846f6dc8e734b181a22bd", NULL, false},
+	{"multi-chunk4-min100k.esgz",
+	 "61bb8700df7baaf88276acb98154826a21b34b678a3250cc3fae46a76dfbaa33", "0+4101 ", false},
+	{"multi-par4.esgz", "2f73f70888b1025b9156dcd1135841c15f0c5613d420ce29ea2a99c107a9b48a",
+	 NULL, false},
+	{"writer-lossy.esgz", "f5191436b5232ead3afb7a62542b608cd52e721330f1db2c5b0e80402ef4f402",
+	 NULL, false},
+	{"writer-lossless.esgz",
+	 "f5191436b5232ead3afb7a62542b608cd52e721330f1db2c5b0e80402ef4f402", NULL, false},
+};
+
+/* A blob and its descriptor. */
+struct blob {
+	struct lp_buf raw;
+	struct lp_source source;
+	struct lp_descriptor d;
+};
+
+static void blob_free(struct blob *b)
+{
+	lp_source_free(&b->source);
+	lp_descriptor_free(&b->d);
+	lp_buf_free(&b->raw);
+}
+
+static enum lp_code blob_describe(struct blob *b, const char *toc_digest, struct lp_err *err)
+{
+	static const char type[] = "application/vnd.oci.image.layer.v1.tar+gzip";
+
+	memcpy(b->d.media_type, type, sizeof(type));
+	b->d.bytes = b->raw.len;
+	if (toc_digest && lp_descriptor_set_note(&b->d, LP_NOTE_TOC_DIGEST, toc_digest, err))
+		return err->code;
+	return lp_source_mem(&b->source, b->raw.p, b->raw.len, err);
+}
+
+static enum lp_code blob_load(struct blob *b, const char *file, const char *hex,
+			      struct lp_err *err)
+{
+	char path[128], text[LP_DIGEST_TEXT];
+
+	snprintf(path, sizeof(path), GOLDEN "%s", file);
+	snprintf(text, sizeof(text), "sha256:%s", hex ? hex : "");
+	if (lp_file_load(AT_FDCWD, path, 1 << 20, &b->raw, err))
+		return err->code;
+	return blob_describe(b, hex ? text : NULL, err);
+}
+
+/* Read @b as @format into @s, and all of its data. */
+static enum lp_code read_blob(struct blob *b, const struct lp_format *format, struct logsink *s,
+			      struct lp_err *err)
+{
+	log_open(s);
+	if (format->open(&b->d, &b->source, 1, NULL, &s->sink, err))
+		return err->code;
+	return format->stream ? LP_OK : log_load(s, b->raw.p, b->raw.len, err);
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Are the entries the same, in any order, wherever their data lies? */
+static bool same_entries(const struct logsink *a, const struct logsink *b)
+{
+	const struct logsink *side[2] = {a, b};
+	char text[2][8192];
+	char *line[2][64];
+	size_t n[2];
+
+	for (int k = 0; k < 2; k++) {
+		snprintf(text[k], sizeof(text[k]), "%s", (const char *)side[k]->entries.p);
+		n[k] = 0;
+		for (char *p = text[k], *end; (end = strchr(p, '\n')) && n[k] < 64; p = end + 1) {
+			*end = '\0';
+			p[strcspn(p, "@")] = '\0';
+			line[k][n[k]++] = p;
+		}
+		qsort(line[k], n[k], sizeof(char *), by_text);
+	}
+	for (size_t i = 0; n[0] == n[1] && i < n[0]; i++)
+		if (strcmp(line[0][i], line[1][i]) != 0)
+			return false;
+	return n[0] == n[1];
+}
+
+static void test_golden(void)
+{
+	struct logsink tar[2] = {0};
+	struct lp_err err = {0};
+
+	for (int i = 0; i < 2; i++) {
+		LP_AUTO(blob_free) struct blob b = {0};
+
+		CHECK(!blob_load(&b, i ? "in-one.tar" : "in-multi.tar", NULL, &err) &&
+			      !read_blob(&b, &lp_fmt_oci, &tar[i], &err),
+		      "the tar of %zu entries %s", tar[i].nentry, err.msg);
+	}
+	for (size_t i = 0; i < sizeof(golden) / sizeof(golden[0]); i++) {
+		LP_AUTO(log_free) struct logsink s = {0};
+		LP_AUTO(blob_free) struct blob b = {0};
+		const struct logsink *want = &tar[golden[i].one];
+
+		if (!CHECK(!blob_load(&b, golden[i].file, golden[i].toc_digest, &err) &&
+				   !read_blob(&b, &lp_fmt_estargz, &s, &err),
+			   "%s: %s", golden[i].file, err.msg))
+			continue;
+		CHECK(same_entries(&s, want), "%s: entries of the tar", golden[i].file);
+		CHECK(!strcmp((const char *)s.prefetch.p, golden[i].prefetch ? golden[i].prefetch : ""),
+		      "%s: prefetch %s", golden[i].file, (const char *)s.prefetch.p);
+		CHECK(s.device_bytes == want->device_bytes && s.ended, "%s: device",
+		      golden[i].file);
+	}
+	log_free(&tar[0]);
+	log_free(&tar[1]);
+}
+
+static void test_refused(void)
+{
+	static const struct {
+		const char *file, *toc_digest;
+		enum lp_code want;
+		const char *rule;
+	} cases[] = {
+		{"multi-chunk4.esgz", NULL, LP_EFORMAT, "estargz.toc-digest.missing"},
+		{"multi-chunk4.esgz",
+		 "11e064d397c43da15069495ab8cec7f9fad4e34198550208d717d67f3b91ebe9", LP_EDIGEST,
+		 "estargz.toc-digest.mismatch"},
+		{"multi-chunk4.esgz", "11e0", LP_EFORMAT, "estargz.toc-digest.grammar"},
+		{"multi-chunk4.esgz",
+		 "8E9f7140eb64a4662bb5baada35fbe84aa5e503c8dcf15f175043a14e451bbab", LP_EFORMAT,
+		 "estargz.toc-digest.grammar"},
+		{"multi-external.esgz",
+		 "8e9f7140eb64a4662bb5baada35fbe84aa5e503c8dcf15f175043a14e451bbab", LP_EUNSUP,
+		 "estargz.footer.external"},
+		{"multi-chunk4.zstdchunked",
+		 "ee8b57517ebc2879ac89520d20b5fdb1f7c1e8f1660595e90680df9c00e367d3", LP_EUNSUP,
+		 "estargz.footer.zstd-chunked"},
+		{"in-multi.tar", "8e9f7140eb64a4662bb5baada35fbe84aa5e503c8dcf15f175043a14e451bbab",
+		 LP_EFORMAT, "estargz.footer.magic"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		LP_AUTO(log_free) struct logsink s = {0};
+		LP_AUTO(blob_free) struct blob b = {0};
+		struct lp_err err = {0};
+		enum lp_code got;
+
+		CHECK(!blob_load(&b, cases[i].file, cases[i].toc_digest, &err), "load %s",
+		      err.msg);
+		got = read_blob(&b, &lp_fmt_estargz, &s, &err);
+		CHECK(got == cases[i].want && err.rule && !strcmp(err.rule, cases[i].rule) &&
+			      !s.nentry, "%s: %s", cases[i].file, err.msg);
+	}
+}
+
+static const uint8_t data[] = "0123456789";
+
+/* The members of a blob: data at 0, the TOC entry @e with the text @json, the footer. */
+static enum lp_code craft(struct blob *b, const struct lp_entry *e, const char *name,
+			  const char *json, struct lp_err *err)
+{
+	static const uint8_t zero[1536];
+	LP_AUTO(lp_buf_free) struct lp_buf tar = {0};
+	uint8_t footer[LP_FOOTER_BYTES];
+	size_t n = strlen(json), toc_off;
+	struct lp_entry toc = *e;
+	struct lp_digest digest;
+	char text[LP_DIGEST_TEXT];
+
+	toc.path = name;
+	toc.size = S_ISREG(e->mode) ? n : 0;
+	if (lp_codec_gzip.encode(data, 10, 6, &b->raw, err))
+		return err->code;
+	toc_off = b->raw.len;
+	if (lp_tar_header(&toc, &tar, err) || lp_buf_add(&tar, json, n, 1 << 20, err) ||
+	    lp_buf_add(&tar, zero, 1024 + lp_tar_pad(n), 1 << 20, err) ||
+	    lp_codec_gzip.encode(tar.p, tar.len, 6, &b->raw, err))
+		return err->code;
+	lp_footer_print(toc_off, footer);
+	lp_digest_of(LP_SHA256, json, n, &digest);
+	lp_digest_text(&digest, text);
+	if (lp_buf_add(&b->raw, footer, sizeof(footer), 1 << 20, err))
+		return err->code;
+	return blob_describe(b, text, err);
+}
+
+#define D "sha256:84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882" /* of data */
+#define D4 "sha256:1be2e452b46d7a0d9656bbb1f768e8248eba1b75baed65f5d99eafa948899a6a" /* "0123" */
+#define REG(more) "{\"name\":\"a\",\"type\":\"reg\"" more "}"
+#define CHUNK(more) ",{\"name\":\"a\",\"type\":\"chunk\"" more "}"
+#define DIGEST(d) ",\"chunkDigest\":\"" d "\""
+#define NODE(type, more) "{\"name\":\"a\",\"type\":\"" type "\"" more "}"
+
+/* Entries of a TOC, and the rule that they break; NULL: none. */
+static const struct {
+	const char *entries, *rule;
+} structures[] = {
+	{REG(",\"size\":10" DIGEST(D)), NULL},
+	{REG(",\"size\":10,\"digest\":\"" D "\""), NULL},
+	{REG(",\"size\":10,\"chunkSize\":10" DIGEST(D)), NULL},
+	{REG(",\"size\":4" DIGEST(D4)), NULL},
+	{REG(",\"size\":8,\"chunkSize\":4" DIGEST(D4)) CHUNK(",\"chunkOffset\":4" DIGEST(D4)), NULL},
+	{REG(",\"size\":10" DIGEST(D)) "," REG(""), NULL},
+	{REG(""), NULL},
+	{NODE("dir", ""), NULL}, {NODE("symlink", ",\"linkName\":\"/b\""), NULL},
+	{NODE("char", ",\"devMajor\":1,\"devMinor\":3"), NULL},
+	{REG(",\"size\":10"), "estargz.chunk.digest"},
+	{REG(",\"size\":10" DIGEST("")), "estargz.chunk.digest"},
+	{REG(",\"size\":10" DIGEST("md5:d41d8cd98f00b204e9800998ecf8427e")), "estargz.chunk.digest"},
+	{REG(",\"size\":10" DIGEST("sha256:84D8")), "estargz.chunk.digest"},
+	{REG(",\"size\":8,\"chunkSize\":4,\"digest\":\"" D "\""), "estargz.chunk.digest"},
+	{REG(",\"size\":8,\"chunkSize\":4" DIGEST(D4)), "estargz.chunk.partition"},
+	{REG(",\"size\":8,\"chunkSize\":4" DIGEST(D4)) "," REG(""), "estargz.chunk.partition"},
+	{REG(",\"size\":8,\"chunkSize\":4" DIGEST(D4)) CHUNK(",\"chunkOffset\":5" DIGEST(D4)),
+	 "estargz.chunk.partition"},
+	{REG(",\"size\":8,\"chunkSize\":4" DIGEST(D4)) CHUNK(",\"chunkOffset\":3" DIGEST(D4)),
+	 "estargz.chunk.partition"},
+	{REG(",\"size\":8,\"chunkSize\":4" DIGEST(D4)) CHUNK(DIGEST(D4)), "estargz.chunk.partition"},
+	{REG(",\"size\":8,\"chunkSize\":4" DIGEST(D4))
+	 CHUNK(",\"chunkOffset\":4,\"chunkSize\":5" DIGEST(D4)), "estargz.chunk.partition"},
+	{REG(",\"size\":8,\"chunkOffset\":4" DIGEST(D4)), "estargz.chunk.partition"},
+	{REG(",\"size\":8,\"chunkSize\":9" DIGEST(D4)), "estargz.chunk.partition"},
+	{REG(",\"size\":10" DIGEST(D)) CHUNK(",\"chunkOffset\":10" DIGEST(D)), "estargz.chunk.file"},
+	{"{\"name\":\"a\",\"type\":\"chunk\"" DIGEST(D) "}", "estargz.chunk.file"},
+	{NODE("dir", "") CHUNK(DIGEST(D)), "estargz.chunk.file"},
+	{REG("") CHUNK(DIGEST(D)), "estargz.chunk.file"},
+	{REG(",\"size\":8,\"chunkSize\":4" DIGEST(D4))
+	 ",{\"name\":\"b\",\"type\":\"chunk\",\"chunkOffset\":4" DIGEST(D4) "}", "estargz.chunk.file"},
+	{REG(",\"size\":10,\"offset\":33" DIGEST(D)), "estargz.chunk.offset"},
+	{REG(",\"size\":10,\"offset\":9223372036854775807" DIGEST(D)), "estargz.chunk.offset"},
+	{REG(",\"size\":17592186044416" DIGEST(D)) ",{\"name\":\"b\",\"type\":\"reg\",\"size\":1"
+	 DIGEST(D) "}", "estargz.limit.device"},
+	{NODE("symlink", ""), "estargz.entry.link"},
+	{NODE("symlink", ",\"linkName\":\"\""), "estargz.entry.link"},
+	{NODE("hardlink", ""), "estargz.entry.link"},
+	{NODE("char", ""), "tar.device.reserved-overlay"},
+	{"{\"name\":\".prefetch.landmark\",\"type\":\"dir\"}", "estargz.landmark.type"},
+	{"{\"name\":\"/./.no.prefetch.landmark\",\"type\":\"fifo\"}", "estargz.landmark.type"},
+	{"{\"name\":\"d/.wh.\",\"type\":\"reg\"}", "oci.layer.whiteout"},
+	{"{\"name\":\".wh.a\",\"type\":\"dir\"}", "oci.layer.whiteout"},
+	/* What the table cannot see, the data shows. */
+	{REG(",\"size\":10" DIGEST(D4)), "layer.chunk.digest"},
+	{REG(",\"size\":4,\"innerOffset\":1" DIGEST(D4)), "layer.chunk.digest"},
+	{REG(",\"size\":11" DIGEST(D)), "codec.decode.short"},
+};
+
+static const struct lp_entry regular = {.mode = S_IFREG};
+
+static void test_structures(void)
+{
+	for (size_t i = 0; i < sizeof(structures) / sizeof(structures[0]); i++) {
+		LP_AUTO(log_free) struct logsink s = {0};
+		LP_AUTO(blob_free) struct blob b = {0};
+		struct lp_err err = {0};
+		char json[2048];
+		bool bad;
+
+		snprintf(json, sizeof(json), "{\"version\":1,\"entries\":[%s]}",
+			 structures[i].entries);
+		bad = craft(&b, &regular, "stargz.index.json", json, &err) ||
+		      read_blob(&b, &lp_fmt_estargz, &s, &err);
+		CHECK(bad ? structures[i].rule && err.rule && !strcmp(err.rule, structures[i].rule)
+			  : !structures[i].rule, "%s: %s (%s)", structures[i].entries,
+		      bad ? err.msg : "good", bad && err.rule ? err.rule : "");
+	}
+}
+
+static void test_toc_entry(void)
+{
+	static const char json[] = "{\"version\":1,\"entries\":[]}";
+	static const struct {
+		const char *name;
+		struct lp_entry e;
+		const char *rule;
+	} cases[] = {
+		{"stargz.index.json", {.mode = S_IFREG}, NULL},
+		{"stargz.index.jso", {.mode = S_IFREG}, "estargz.toc-entry.name"},
+		{"d/stargz.index.json", {.mode = S_IFREG}, "estargz.toc-entry.name"},
+		{"stargz.index.json", {.mode = S_IFIFO}, "estargz.toc-entry.type"},
+		/* Behind a PAX header. */
+		{"stargz.index.json", {.mode = S_IFREG, .mtime_ns = 1}, "estargz.toc-entry.name"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		LP_AUTO(log_free) struct logsink s = {0};
+		LP_AUTO(blob_free) struct blob b = {0};
+		struct lp_err err = {0};
+		bool bad = craft(&b, &cases[i].e, cases[i].name, json, &err) ||
+			   read_blob(&b, &lp_fmt_estargz, &s, &err);
+
+		CHECK(bad ? cases[i].rule && err.rule && !strcmp(err.rule, cases[i].rule)
+			  : !cases[i].rule, "the TOC's entry, case %zu: %s", i, err.msg);
+	}
+}
+
+/* Landmarks, hidden and whiteouts. */
+static void test_hidden(void)
+{
+	static const char json[] = "{\"version\":1,\"entries\":["
+		"{\"name\":\"./a/../.prefetch.landmark\",\"type\":\"reg\",\"size\":4" DIGEST(D4) "},"
+		"{\"name\":\"d/.prefetch.landmark\",\"type\":\"reg\",\"size\":4" DIGEST(D4) "},"
+		"{\"name\":\"stargz.index.json\",\"type\":\"reg\",\"size\":4" DIGEST(D4) "},"
+		"{\"name\":\"d/.wh.gone\",\"type\":\"reg\",\"size\":4" DIGEST(D4) "},"
+		"{\"name\":\"d/.wh..wh..opq\",\"type\":\"reg\"},"
+		"{\"name\":\".wh..wh.plnk\",\"type\":\"dir\"},"
+		"{\"name\":\"b\",\"type\":\"reg\",\"size\":10" DIGEST(D) "}]}";
+	LP_AUTO(log_free) struct logsink s = {0};
+	LP_AUTO(blob_free) struct blob b = {0};
+	struct lp_err err = {0};
+
+	if (!CHECK(!craft(&b, &regular, "stargz.index.json", json, &err) &&
+			   !read_blob(&b, &lp_fmt_estargz, &s, &err), "hidden: %s", err.msg))
+		return;
+	CHECK(s.nentry == 4 && !strstr((char *)s.entries.p, "index.json") &&
+		      strstr((char *)s.entries.p, "d/.prefetch.landmark|0|") == (char *)s.entries.p,
+	      "only the root's landmark and TOC are hidden");
+	CHECK(strstr((char *)s.entries.p, "d/gone|2|") && strstr((char *)s.entries.p, "d|3|"),
+	      "whiteouts");
+	CHECK(s.device_bytes == 2 * LP_BLOCK && s.chunk.len == 2 * sizeof(struct log_chunk),
+	      "what is hidden has no place");
+}
+
+int main(void)
+{
+	test_golden();
+	test_refused();
+	test_structures();
+	test_toc_entry();
+	test_hidden();
+	return test_done();
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+/*
+ * oci - a legacy layer: a tar, plain or as one gzip or zstd stream, read from end to end.
+ *
+ *	blob --> peek --> decoder --> hash (diffID) --> tar --> entries, bodies
+ *
+ * Which codec it is, the first bytes say, as in containerd; the media type may be wrong.
+ *
+ * Specification: OCI image-spec v1.1, layer.md
+ */
+#include "format/format.h"
+#include "format/oci/write.h"
+#include "tree/tar.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RULE_BYTES "oci.layer.bytes"
+
+#define PEEK 4				/* what lp_codec_guess() wants to see */
+#define PIECE ((size_t)256 << 10)	/* ours: of a body, handed to the sink at once */
+
+/* Gives the bytes at the start, which were looked at already, and then the rest. */
+struct peek {
+	struct lp_reader reader;
+	struct lp_reader *from;
+	uint8_t p[PEEK];
+	size_t bytes, taken;
+};
+
+static enum lp_code peek_read(struct lp_reader *r, void *p, size_t n, size_t *got,
+			      struct lp_err *err)
+{
+	struct peek *k = (struct peek *)(void *)r;
+	size_t left = k->bytes - k->taken;
+
+	if (!left)
+		return lp_read(k->from, p, n, got, err);
+	*got = n < left ? n : left;
+	memcpy(p, k->p + k->taken, *got);
+	k->taken += *got;
+	return LP_OK;
+}
+
+static enum lp_code peek_open(struct peek *k, struct lp_reader *from, struct lp_err *err)
+{
+	size_t got = 1;
+
+	*k = (struct peek){.reader = {peek_read}, .from = from};
+	while (k->bytes < PEEK && got) {
+		if (lp_read(from, k->p + k->bytes, PEEK - k->bytes, &got, err))
+			return err->code;
+		k->bytes += got;
+	}
+	return LP_OK;
+}
+
+/* One call of open(). */
+struct opening {
+	struct lp_sink *sink;
+	struct peek peek;
+	struct lp_decoder decoder;
+	struct lp_hash_reader plain;
+	struct lp_tar tar;
+	uint8_t *piece;			/* [PIECE] */
+	uint64_t device_bytes;		/* so far */
+};
+
+static void opening_free(struct opening *o)
+{
+	lp_tar_free(&o->tar);
+	lp_hash_reader_free(&o->plain);
+	lp_decoder_free(&o->decoder);
+	free(o->piece);
+}
+
+static enum lp_code begin(struct opening *o, struct lp_source *source, struct lp_err *err)
+{
+	struct lp_reader *stored;
+
+	o->piece = malloc(PIECE);
+	if (!o->piece)
+		return lp_fail_errno(err, "malloc");
+	if (lp_source_stream(source, &stored, err) || peek_open(&o->peek, stored, err) ||
+	    lp_decoder_open(&o->decoder, lp_codec_guess(o->peek.p, o->peek.bytes),
+			    &o->peek.reader, err) ||
+	    lp_hash_reader_open(&o->plain, &o->decoder.reader, LP_SHA256, err) ||
+	    lp_tar_open(&o->tar, &o->plain.reader, err))
+		return err->code;
+	return LP_OK;
+}
+
+/* A place on the device for the body of @e: from the next block, in archive order. */
+static enum lp_code place(struct opening *o, struct lp_entry *e, struct lp_extent *extent,
+			  struct lp_err *err)
+{
+	if (e->kind != LP_ENTRY_NODE || !S_ISREG(e->mode) || !e->size)
+		return LP_OK;
+	if (e->size > LP_DEVICE_BYTES_MAX - o->device_bytes)
+		return lp_fail(err, LP_ELIMIT, o->tar.at, RULE_BYTES,
+			       "more than %" PRIu64 " bytes of files", LP_DEVICE_BYTES_MAX);
+	*extent = (struct lp_extent){.bytes = e->size, .device_off = o->device_bytes, .device = 1};
+	e->extent = extent;
+	e->nextent = 1;
+	o->device_bytes = (o->device_bytes + e->size + LP_BLOCK - 1) / LP_BLOCK * LP_BLOCK;
+	return LP_OK;
+}
+
+static enum lp_code tell_body(struct opening *o, uint64_t left, struct lp_err *err)
+{
+	while (left) {
+		size_t n = left < PIECE ? (size_t)left : PIECE;
+
+		if (lp_read_full(&o->tar.body, o->piece, n, err) ||
+		    o->sink->body(o->sink, o->piece, n, err))
+			return err->code;
+		left -= n;
+	}
+	return LP_OK;
+}
+
+static enum lp_code tell_entries(struct opening *o, struct lp_err *err)
+{
+	struct lp_extent extent;
+	struct lp_entry e;
+	bool more;
+
+	for (;;) {
+		if (lp_tar_next(&o->tar, &e, &more, err))
+			return err->code;
+		if (!more)
+			return LP_OK;
+		o->sink->plain_off = o->tar.at;
+		if (place(o, &e, &extent, err) || o->sink->entry(o->sink, &e, err))
+			return err->code;
+		if (e.nextent && o->sink->body && tell_body(o, e.size, err))
+			return err->code;
+	}
+}
+
+/* What is behind the archive belongs to the stream and its digest. */
+static enum lp_code end(struct opening *o, uint64_t blob_bytes, struct lp_err *err)
+{
+	struct lp_sink *s = o->sink;
+	struct lp_frame f = {.stored_bytes = blob_bytes, .codec = (uint8_t)o->decoder.codec->id};
+	struct lp_digest diffid;
+	uint32_t number;
+
+	if (lp_read_rest(&o->plain.reader, NULL, err))
+		return err->code;
+	f.plain_bytes = o->plain.bytes;
+	lp_hash_end(&o->plain.hash, &diffid);
+	if (s->frame && s->frame(s, &f, &number, err))
+		return err->code;
+	if (s->diffid && s->diffid(s, &diffid, err))
+		return err->code;
+	return s->end_tree ? s->end_tree(s, o->device_bytes, err) : LP_OK;
+}
+
+static enum lp_code oci_open(const struct lp_descriptor *d, struct lp_source *source, size_t n,
+			     const struct lp_open_options *options, struct lp_sink *sink,
+			     struct lp_err *err)
+{
+	LP_AUTO(opening_free) struct opening o = {.sink = sink};
+
+	(void)d, (void)options;
+	if (n != 1)
+		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL, "a layer is one blob, not %zu",
+			       n);
+	if (begin(&o, source, err) || tell_entries(&o, err) || end(&o, source->bytes, err))
+		return err->code;
+	return LP_OK;
+}
+
+static enum lp_code oci_probe(const struct lp_descriptor *d, struct lp_source *source,
+			      const struct lp_open_options *options, bool *ours,
+			      struct lp_err *err)
+{
+	enum lp_media media = lp_media_of(d->media_type);
+
+	(void)source, (void)options, (void)err;
+	*ours = media == LP_MEDIA_LAYER || media == LP_MEDIA_LAYER_GZIP ||
+		media == LP_MEDIA_LAYER_ZSTD;
+	return LP_OK;
+}
+
+const struct lp_format lp_fmt_oci = {
+	.name = "oci",
+	.spec = "OCI image-spec v1.1 layers: tar, tar+gzip, tar+zstd; Docker's schema 2",
+	.stream = true,
+	.probe = oci_probe,
+	.open = oci_open,
+	.build_layer = lp_oci_build,
+};
