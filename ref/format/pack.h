@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pack - a plain stream, cut into members that are encoded by all cores and written in order.
+ *
+ *	add, spool -> members -> batch --pool: read, digest, encode--> in order: diffID, out
+ *
+ * What comes out depends on what was put in alone: not on threads, not on timing.  Batches
+ * in flight are bounded by their plain bytes, so memory does not grow with the stream.
+ *
+ * Concatenated members are one stream: RFC 1952, 2.2; RFC 8878, 3.1.
+ */
+#ifndef LP_PACK_H
+#define LP_PACK_H
+
+#include "format/format.h"
+
+/* A member that was written; told in order. */
+struct lp_packed {
+	uint64_t off;			/* first stored byte, from the start of the blob */
+	const uint8_t *body;		/* its first body_bytes plain bytes, borrowed */
+	size_t body_bytes;
+	struct lp_digest digest;	/* of them, SHA-256 */
+};
+
+struct lp_pack_batch;
+
+struct lp_pack {
+	/* Called by whoever cuts or ends, for members with a body; NULL: nobody asks. */
+	enum lp_code (*written)(struct lp_pack *p, const struct lp_packed *m, struct lp_err *err);
+	size_t member_max;		/* cut after so many plain bytes; 0: never by itself */
+
+	const struct lp_spool *in;	/* borrowed */
+	const struct lp_codec *codec;
+	int level;
+	struct lp_pool *pool;		/* borrowed; NULL: no threads */
+	struct lp_writer *out;		/* borrowed */
+	struct lp_hash plain;		/* of what was written */
+	uint64_t plain_bytes, stored_bytes; /* of what was written */
+	struct lp_pack_batch *filling, *oldest, **newest;
+	size_t flying;			/* plain bytes of batches that were handed over */
+};
+
+/*
+ * lp_pack_open - begin, with @options' codec or @codec, pool and level.
+ *
+ * @written, @member_max of @p may be set afterwards.
+ *
+ * LP_EUSAGE  the codec does not encode
+ */
+LP_MUST_CHECK enum lp_code lp_pack_open(struct lp_pack *p, const struct lp_spool *in,
+					const struct lp_build_options *options,
+					const struct lp_codec *codec, struct lp_writer *out,
+					struct lp_err *err);
+void lp_pack_free(struct lp_pack *p);
+
+/* End the member, if it has bytes; the next one's first @body_bytes are its body. */
+LP_MUST_CHECK enum lp_code lp_pack_cut(struct lp_pack *p, size_t body_bytes, struct lp_err *err);
+
+/* Append @n bytes at @bytes. */
+LP_MUST_CHECK enum lp_code lp_pack_add(struct lp_pack *p, const void *bytes, size_t n,
+				       struct lp_err *err);
+
+/* Append the @n bytes at @off of the spool's file. */
+LP_MUST_CHECK enum lp_code lp_pack_spool(struct lp_pack *p, uint64_t off, uint64_t n,
+					 struct lp_err *err);
+
+/* Plain bytes of the member so far. */
+size_t lp_pack_member_bytes(const struct lp_pack *p);
+
+/* Write all that was put in so far. */
+LP_MUST_CHECK enum lp_code lp_pack_flush(struct lp_pack *p, struct lp_err *err);
+
+/* Write what is left.  @diffid: of all plain bytes, SHA-256. */
+LP_MUST_CHECK enum lp_code lp_pack_end(struct lp_pack *p, struct lp_digest *diffid,
+				       struct lp_err *err);
+
+#endif
