@@ -2,8 +2,9 @@
 /*
  * image - an image where it comes from: a name, its documents, its layers as sources.
  *
- *	reference --resolve--> manifest + configuration --publish--> store (image/publish.h)
- *	                                                --convert--> another image (image/convert.h)
+ *	reference --open--> manifest --> configuration, when somebody asks for it
+ *	                    |--publish--> store (image/publish.h)
+ *	                    |--convert--> another image (image/convert.h)
  */
 #ifndef LP_IMAGE_H
 #define LP_IMAGE_H
@@ -22,24 +23,36 @@ struct lp_image {
 	struct lp_reference ref;
 	struct lp_digest digest;	/* of the manifest */
 	struct lp_buf manifest_text;	/* the documents, byte for byte */
-	struct lp_buf config_text;
+	struct lp_buf config_text;	/* empty until lp_image_config() */
 	struct lp_manifest manifest;
 	struct lp_config config;
 	struct lp_registry *registry;	/* docker transport, else NULL */
 	struct lp_layout layout;	/* oci and oci-archive, else dir -1 */
 };
 
+#define LP_IMAGE_EMPTY {.layout = {.dir = -1}}
+
 /*
- * lp_image_open - resolve @ref: its manifest (through an index, by platform) and configuration,
- * both digests compared.
+ * lp_image_open - resolve @ref to its manifest, through an index by platform.
  *
- * LP_EMISSING, LP_EREMOTE; LP_EFORMAT, LP_EDIGEST oci.*
+ * @i   LP_IMAGE_EMPTY; lp_image_free() in any case
+ *
+ * LP_EMISSING, LP_EREMOTE  there is none, or it cannot be had
+ * LP_EFORMAT, LP_EDIGEST   oci.*
+ * LP_EUSAGE                a transport that names no image (tar:, dir:, blob:)
  */
 LP_MUST_CHECK enum lp_code lp_image_open(struct lp_image *i, const struct lp_reference *ref,
 					 const struct lp_image_options *o, struct lp_err *err);
+
+/*
+ * lp_image_config - get and parse the configuration, its digest compared; once.
+ *
+ * LP_EFORMAT  oci.config.diffids: it does not have a diffID for each layer, or oci.config.*
+ */
+LP_MUST_CHECK enum lp_code lp_image_config(struct lp_image *i, struct lp_err *err);
 void lp_image_free(struct lp_image *i);
 
-/* The stored bytes of layer @n. */
+/* The stored bytes of layer @n.  Re-entrant. */
 LP_MUST_CHECK enum lp_code lp_image_source(struct lp_image *i, size_t n, struct lp_source *out,
 					   struct lp_err *err);
 

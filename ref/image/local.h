@@ -12,6 +12,8 @@
 #ifndef LP_LOCAL_H
 #define LP_LOCAL_H
 
+#define LP_LOCAL_VERSION 1	/* of image.json, the trees and the policies they were made by */
+
 #include "layer/store.h"
 #include "oci/config.h"
 #include "tree/erofs.h"
@@ -46,7 +48,7 @@ struct lp_local {
 /*
  * lp_local_open - open the image @manifest of the store.
  *
- * LP_EMISSING  it is not there (or was made by another policy version)
+ * LP_EMISSING  it is not there, or was made by another LP_LOCAL_VERSION
  * LP_EDIGEST   store.image.meta, store.image.config: a file was changed
  * LP_EFORMAT   store.image.json
  */
@@ -64,16 +66,5 @@ LP_MUST_CHECK enum lp_code lp_local_tree(struct lp_local *l, struct lp_store *s,
  * other file there.
  */
 LP_MUST_CHECK enum lp_code lp_local_save(const struct lp_local *l, int dir, struct lp_err *err);
-
-/*
- * lp_local_resolve_list - turn a prefetch list (one path a line, optionally with offset and
- * length, as `lazypull record` writes it) into runs of devices, in order, without repeats.
- * Names that are not there are counted in @missed.
- *
- * @out  [*n], malloc'd, the caller's
- */
-LP_MUST_CHECK enum lp_code lp_local_resolve_list(const struct lp_local *l, const char *text,
-						 size_t bytes, struct lp_run **out, size_t *n,
-						 size_t *missed, struct lp_err *err);
 
 #endif

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+#include "image/image.h"
+
+#include <string.h>
+
+/* A small blob of the layout, its digest compared. */
+static enum lp_code load_blob(struct lp_layout *l, const struct lp_descriptor *d, size_t max,
+			      const char *rule, struct lp_buf *out, struct lp_err *err)
+{
+	LP_AUTO(lp_fd_close) int fd = -1;
+	struct lp_digest got;
+
+	if (d->bytes > max)
+		return lp_fail(err, LP_ELIMIT, LP_NO_OFFSET, rule,
+			       "a document of %llu bytes, the limit is %zu",
+			       (unsigned long long)d->bytes, max);
+	if (lp_layout_blob(l, &d->digest, &fd, err) ||
+	    lp_buf_reserve(out, (size_t)d->bytes, max, err) ||
+	    lp_file_pread(fd, 0, out->p, (size_t)d->bytes, err))
+		return err->code;
+	out->len = (size_t)d->bytes;
+	lp_digest_of(d->digest.alg, out->p, out->len, &got);
+	return lp_digest_check(&got, &d->digest, LP_NO_OFFSET, rule, "the document", err);
+}
+
+/* The document that @d names, or @tag where @d has no digest; @d is completed. */
+static enum lp_code load_manifest(struct lp_image *i, const char *tag, struct lp_descriptor *d,
+				  struct lp_err *err)
+{
+	i->manifest_text.len = 0;
+	if (i->registry)
+		return lp_registry_manifest(i->registry, tag, &d->digest, &i->manifest_text,
+					    &i->digest, d->media_type, err);
+	if (d->digest.alg == LP_NO_DIGEST && lp_layout_find(&i->layout, tag, d, err))
+		return err->code;
+	i->digest = d->digest;
+	return load_blob(&i->layout, d, LP_MANIFEST_MAX, "oci.manifest.digest",
+			 &i->manifest_text, err);
+}
+
+static enum lp_code resolve(struct lp_image *i, const struct lp_platform *platform,
+			    struct lp_err *err)
+{
+	LP_AUTO(lp_descriptor_free) struct lp_descriptor d = {.digest = i->ref.digest};
+	LP_AUTO(lp_descriptor_free) struct lp_descriptor chosen = {0};
+	bool index = false;
+
+	if (load_manifest(i, i->ref.tag, &d, err) ||
+	    lp_manifest_is_index(i->manifest_text.p, i->manifest_text.len, d.media_type, &index,
+				 err))
+		return err->code;
+	if (index) {
+		if (lp_index_choose(i->manifest_text.p, i->manifest_text.len, platform, &chosen,
+				    err) ||
+		    load_manifest(i, "", &chosen, err))
+			return err->code;
+		memcpy(d.media_type, chosen.media_type, sizeof(d.media_type));
+	}
+	return lp_manifest_parse(i->manifest_text.p, i->manifest_text.len, d.media_type,
+				 &i->manifest, err);
+}
+
+enum lp_code lp_image_open(struct lp_image *i, const struct lp_reference *ref,
+			   const struct lp_image_options *o, struct lp_err *err)
+{
+	char name[LP_REFERENCE_TEXT];
+
+	i->ref = *ref;
+	lp_reference_text(ref, name);
+	switch (ref->transport) {
+	case LP_DOCKER:
+		if (lp_registry_open(&i->registry, ref, &o->registry, err))
+			return lp_within(err, "%.100s", name);
+		break;
+	case LP_OCI:
+	case LP_OCI_ARCHIVE:
+		if (lp_layout_open(&i->layout, ref->path, err))
+			return lp_within(err, "%.100s", name);
+		break;
+	default:
+		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL,
+			       "%.100s names a tree or a layer, not an image", name);
+	}
+	if (resolve(i, &o->platform, err))
+		return lp_within(err, "%.100s", name);
+	return LP_OK;
+}
+
+enum lp_code lp_image_config(struct lp_image *i, struct lp_err *err)
+{
+	const struct lp_descriptor *d = &i->manifest.config;
+	enum lp_code rc;
+
+	if (i->config.document)
+		return LP_OK;
+	i->config_text.len = 0;
+	rc = i->registry ? lp_registry_blob(i->registry, d, LP_CONFIG_MAX, &i->config_text, err)
+			 : load_blob(&i->layout, d, LP_CONFIG_MAX, "oci.config.digest",
+				     &i->config_text, err);
+	if (rc || lp_config_parse(i->config_text.p, i->config_text.len, &i->config, err))
+		return lp_within(err, "configuration");
+	if (i->config.ndiffid != i->manifest.nlayer)
+		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, "oci.config.diffids",
+			       "the configuration has %zu diffIDs for %zu layers",
+			       i->config.ndiffid, i->manifest.nlayer);
+	return LP_OK;
+}
+
+void lp_image_free(struct lp_image *i)
+{
+	lp_registry_free(&i->registry);
+	lp_layout_free(&i->layout);
+	lp_manifest_free(&i->manifest);
+	lp_config_free(&i->config);
+	lp_buf_free(&i->manifest_text);
+	lp_buf_free(&i->config_text);
+}
+
+enum lp_code lp_image_source(struct lp_image *i, size_t n, struct lp_source *out,
+			     struct lp_err *err)
+{
+	const struct lp_descriptor *d = &i->manifest.layer[n];
+	int fd = -1;
+
+	if (i->registry)
+		return lp_registry_source(i->registry, d, out, err);
+	if (lp_layout_blob(&i->layout, &d->digest, &fd, err) || lp_source_file(out, fd, err))
+		return err->code;
+	if (out->bytes != d->bytes) {
+		uint64_t bytes = out->bytes;
+
+		lp_source_free(out);
+		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, "oci.descriptor.size",
+			       "the blob has %llu bytes, its descriptor says %llu",
+			       (unsigned long long)bytes, (unsigned long long)d->bytes);
+	}
+	return LP_OK;
+}
