@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+#include "image/translate.h"
+
+#include "tree/erofs.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define RUNS_MAX (sizeof(struct lp_translate_run) << 20) /* bytes, ours: a million runs */
+
+static enum lp_code take_frame(struct lp_sink *s, const struct lp_frame *f, uint32_t *index,
+			       struct lp_err *err)
+{
+	return lp_table_add_frame(&((struct lp_translate *)s)->table, f, index, err);
+}
+
+static enum lp_code take_chunk(struct lp_sink *s, const struct lp_chunk *c,
+			       const struct lp_digest *d, struct lp_err *err)
+{
+	return lp_table_add_chunk(&((struct lp_translate *)s)->table, c, d, err);
+}
+
+static enum lp_code take_entry(struct lp_sink *s, const struct lp_entry *e, struct lp_err *err)
+{
+	struct lp_translate *t = (struct lp_translate *)s;
+
+	if (e->kind == LP_ENTRY_NODE && S_ISREG(e->mode) && e->nextent) {
+		t->body_off = e->extent[0].device_off;
+		t->body_left = e->size;
+		t->chunk = (struct lp_chunk){.device_off = t->body_off, .frame_off = s->plain_off,
+					     .alg = LP_SHA256};
+	}
+	return lp_tree_add(&t->tree, e, err);
+}
+
+/* The chunk is full, or its body has ended. */
+static enum lp_code end_chunk(struct lp_translate *t, struct lp_err *err)
+{
+	struct lp_digest d;
+
+	lp_hash_end(&t->hash, &d);
+	if (lp_table_add_chunk(&t->table, &t->chunk, &d, err))
+		return err->code;
+	t->chunk.device_off += t->chunk.bytes;
+	t->chunk.frame_off += t->chunk.bytes;
+	t->chunk.bytes = 0;
+	return LP_OK;
+}
+
+static enum lp_code take_body(struct lp_sink *s, const void *p, size_t n, struct lp_err *err)
+{
+	struct lp_translate *t = (struct lp_translate *)s;
+	const uint8_t *at = p;
+
+	if (t->data < 0 || n > t->body_left)
+		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL, "%zu bytes of no body", n);
+	if (lp_file_pwrite(t->data, t->body_off, p, n, err))
+		return err->code;
+	t->body_off += n;
+	t->body_left -= n;
+	while (n) {
+		uint64_t room = LP_BODY_CHUNK - t->chunk.bytes;
+		size_t part = n < room ? n : (size_t)room;
+
+		if (!t->chunk.bytes && lp_hash_begin(&t->hash, LP_SHA256, err))
+			return err->code;
+		lp_hash_add(&t->hash, at, part);
+		t->chunk.bytes += part;
+		at += part;
+		n -= part;
+		if ((t->chunk.bytes == LP_BODY_CHUNK || (!n && !t->body_left)) && end_chunk(t, err))
+			return err->code;
+	}
+	return LP_OK;
+}
+
+static enum lp_code take_prefetch(struct lp_sink *s, uint64_t device_off, uint64_t bytes,
+				  struct lp_err *err)
+{
+	struct lp_translate *t = (struct lp_translate *)s;
+	struct lp_translate_run run = {device_off, bytes};
+	struct lp_translate_run *last = (void *)(t->run.p + t->run.len);
+
+	/* A gap below a block is the pad behind a file's end: the next file touches this one. */
+	if (t->run.len && device_off - last[-1].off >= last[-1].bytes &&
+	    device_off - last[-1].off - last[-1].bytes < LP_BLOCK) {
+		last[-1].bytes = device_off - last[-1].off + bytes;
+		return LP_OK;
+	}
+	return lp_buf_add(&t->run, &run, sizeof(run), RUNS_MAX, err);
+}
+
+static enum lp_code take_diffid(struct lp_sink *s, const struct lp_digest *d, struct lp_err *err)
+{
+	(void)err;
+	((struct lp_translate *)s)->diffid = *d;
+	return LP_OK;
+}
+
+static enum lp_code take_end(struct lp_sink *s, uint64_t device_bytes, struct lp_err *err)
+{
+	struct lp_translate *t = (struct lp_translate *)s;
+
+	t->device_bytes = device_bytes;
+	if (t->data >= 0 && ftruncate(t->data, (off_t)device_bytes))
+		return lp_fail_errno(err, "size the device");
+	return lp_tree_end(&t->tree, err);
+}
+
+enum lp_code lp_translate_open(struct lp_translate *t, int data, struct lp_err *err)
+{
+	*t = (struct lp_translate){
+		.sink = {.frame = take_frame, .chunk = take_chunk, .entry = take_entry,
+			 .body = take_body, .prefetch = take_prefetch, .diffid = take_diffid,
+			 .end_tree = take_end},
+		.data = data,
+	};
+	return lp_tree_open(&t->tree, err);
+}
+
+void lp_translate_free(struct lp_translate *t)
+{
+	lp_table_build_free(&t->table);
+	lp_tree_free(&t->tree);
+	lp_buf_free(&t->run);
+	lp_hash_free(&t->hash);
+}
+
+enum lp_code lp_translate_end(struct lp_translate *t, const struct lp_descriptor *d, int table,
+			      int tree, struct lp_buf *result, struct lp_err *err)
+{
+	struct lp_translate_result r = {.diffid = t->diffid, .device_bytes = t->device_bytes};
+	struct lp_erofs_device device = {.bytes = t->device_bytes};
+	char hex[LP_DIGEST_TEXT];
+
+	lp_digest_hex(&d->digest, hex);
+	snprintf(device.tag, sizeof(device.tag), "%.64s", hex);
+	if (lp_table_write(&t->table, table, &d->digest, d->bytes, t->device_bytes, &r.table, err) ||
+	    lp_erofs_write(&t->tree, &device, 1, tree, err) ||
+	    lp_buf_add(result, &r, sizeof(r), SIZE_MAX, err) ||
+	    lp_buf_add(result, t->run.p, t->run.len, SIZE_MAX, err))
+		return err->code;
+	return LP_OK;
+}
