@@ -8,6 +8,17 @@
 #ifndef LP_CMD_H
 #define LP_CMD_H
 
+#define LP_VERSION "0.1.0"
+
+int lp_cmd_cat(int argc, char **argv);
+int lp_cmd_check(int argc, char **argv);
+int lp_cmd_convert(int argc, char **argv);
 int lp_cmd_formats(int argc, char **argv);
+int lp_cmd_inspect(int argc, char **argv);
+int lp_cmd_ls(int argc, char **argv);
+int lp_cmd_prune(int argc, char **argv);
+int lp_cmd_pull(int argc, char **argv);
+int lp_cmd_push(int argc, char **argv);
+int lp_cmd_tree(int argc, char **argv);
 
 #endif

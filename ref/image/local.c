@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/file.h>
 
 #define RULE_JSON "store.image.json"
 #define JSON_MAX ((size_t)64 << 20) /* bytes, ours: a million prefetch runs */
@@ -137,7 +137,7 @@ static enum lp_code open_dir(struct lp_store *s, const struct lp_digest *manifes
 	*dir = openat(s->dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (*dir < 0 && errno == ENOENT)
 		return lp_fail(err, LP_EMISSING, LP_NO_OFFSET, NULL, "%s: not in the store", name);
-	if (*dir < 0)
+	if (*dir < 0 || flock(*dir, LOCK_SH))
 		return lp_fail_errno(err, "%s", name);
 	return LP_OK;
 }
@@ -145,14 +145,14 @@ static enum lp_code open_dir(struct lp_store *s, const struct lp_digest *manifes
 enum lp_code lp_local_open(struct lp_local *l, struct lp_store *s,
 			   const struct lp_digest *manifest, struct lp_err *err)
 {
-	LP_AUTO(lp_fd_close) int dir = -1;
 	LP_AUTO(lp_buf_free) struct lp_buf text = {0};
 	LP_AUTO(lp_json_free) json_t *j = NULL;
 
-	*l = (struct lp_local){.nlayer = 0};
-	if (open_dir(s, manifest, &dir, err) ||
-	    lp_file_load(dir, "image.json", JSON_MAX, &text, err) ||
-	    lp_json_parse(text.p, text.len, RULE_JSON, &j, err) || parse_image(l, j, dir, err)) {
+	*l = (struct lp_local)LP_LOCAL_EMPTY;
+	if (open_dir(s, manifest, &l->dir, err) ||
+	    lp_file_load(l->dir, "image.json", JSON_MAX, &text, err) ||
+	    lp_json_parse(text.p, text.len, RULE_JSON, &j, err) ||
+	    parse_image(l, j, l->dir, err)) {
 		lp_local_free(l);
 		return lp_within(err, "stored image");
 	}
@@ -170,18 +170,17 @@ void lp_local_free(struct lp_local *l)
 	free(l->prefetch);
 	lp_config_free(&l->config);
 	lp_map_free(&l->meta);
-	*l = (struct lp_local){.nlayer = 0};
+	lp_fd_close(&l->dir);
+	*l = (struct lp_local)LP_LOCAL_EMPTY;
 }
 
-enum lp_code lp_local_tree(struct lp_local *l, struct lp_store *s, size_t i, struct lp_map *map,
+enum lp_code lp_local_tree(struct lp_local *l, size_t i, struct lp_map *map,
 			   struct lp_erofs *tree, struct lp_err *err)
 {
-	LP_AUTO(lp_fd_close) int dir = -1;
 	char name[32];
 
 	snprintf(name, sizeof(name), "tree.%zu.erofs", i);
-	if (open_dir(s, &l->manifest, &dir, err) ||
-	    map_checked(dir, name, &l->layer[i].tree, "store.image.tree", map, err) ||
+	if (map_checked(l->dir, name, &l->layer[i].tree, "store.image.tree", map, err) ||
 	    lp_erofs_open(tree, map->p, map->bytes, err))
 		return err->code;
 	return LP_OK;

@@ -34,6 +34,7 @@ struct lp_local_layer {
 };
 
 struct lp_local {
+	int dir;			/* the image's, under a shared flock: prune keeps off */
 	struct lp_digest manifest;
 	char name[1200];		/* where it came from: lp_reference_text() */
 	struct lp_local_layer *layer;	/* [nlayer] lowest first */
@@ -44,6 +45,8 @@ struct lp_local {
 	struct lp_map meta;
 	struct lp_erofs tree;		/* of meta */
 };
+
+#define LP_LOCAL_EMPTY {.dir = -1}
 
 /*
  * lp_local_open - open the image @manifest of the store.
@@ -57,9 +60,8 @@ LP_MUST_CHECK enum lp_code lp_local_open(struct lp_local *l, struct lp_store *s,
 void lp_local_free(struct lp_local *l);
 
 /* The tree of layer @i, mapped and its digest compared.  LP_EDIGEST store.image.tree. */
-LP_MUST_CHECK enum lp_code lp_local_tree(struct lp_local *l, struct lp_store *s, size_t i,
-					 struct lp_map *map, struct lp_erofs *tree,
-					 struct lp_err *err);
+LP_MUST_CHECK enum lp_code lp_local_tree(struct lp_local *l, size_t i, struct lp_map *map,
+					 struct lp_erofs *tree, struct lp_err *err);
 
 /*
  * lp_local_save - image.json of @l into the staged directory @dir, with the digest of every

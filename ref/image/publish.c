@@ -294,6 +294,7 @@ enum lp_code lp_publish(struct lp_image *i, struct lp_store *s, bool allow_unver
 			struct lp_progress *progress, struct lp_err *err)
 {
 	struct publication p = {.image = i, .store = s, .progress = progress, .stage = -1,
+				.local = LP_LOCAL_EMPTY,
 				.options = {.allow_unverified = allow_unverified}};
 	LP_AUTO(lp_fd_close) int lock = -1, stage = -1;
 	char final[LP_STORE_NAME], staged[LP_STAGE_NAME], name[LP_REFERENCE_TEXT];

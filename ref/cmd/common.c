@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+#include "cmd/common.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum lp_code lp_common_image(const struct lp_common *c, char creds[static 256],
+			     struct lp_image_options *out, struct lp_err *err)
+{
+	char *colon;
+
+	*out = (struct lp_image_options){
+		.registry = {.plain_http = c->plain_http, .ca_file = c->ca_file,
+			     .mirror = c->mirror},
+		.allow_unverified = c->allow_unverified,
+	};
+	if (c->creds) {
+		colon = snprintf(creds, 256, "%s", c->creds) < 256 ? strchr(creds, ':') : NULL;
+		if (!colon)
+			return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL,
+				       "--creds wants USER:PASSWORD of less than 256 bytes");
+		*colon = '\0';
+		out->registry.user = creds;
+		out->registry.password = colon + 1;
+	}
+	return lp_platform_parse(c->platform, &out->platform, err);
+}
+
+enum lp_code lp_common_open(const struct lp_common *c, const char *text, struct lp_image *out,
+			    struct lp_err *err)
+{
+	struct lp_image_options o;
+	struct lp_reference ref;
+	char creds[256];
+
+	*out = (struct lp_image)LP_IMAGE_EMPTY;
+	if (lp_common_image(c, creds, &o, err) || lp_reference_parse(text, &ref, err) ||
+	    lp_image_open(out, &ref, &o, err))
+		return err->code;
+	return LP_OK;
+}
+
+bool lp_common_parse(const struct lp_usage *u, int argc, char **argv, void *args, int *operand,
+		     int *status)
+{
+	struct lp_err err = {0};
+	bool help = false;
+
+	*status = 0;
+	if (lp_option_parse(u, argc, argv, args, operand, &help, &err)) {
+		lp_log_failure(u->program, &err, false);
+		*status = lp_exit_status(err.code);
+		return false;
+	}
+	if (help)
+		lp_option_help(u, stdout);
+	return !help;
+}
+
+int lp_common_end(const struct lp_usage *u, enum lp_code code, const struct lp_err *err, bool json)
+{
+	if (code)
+		lp_log_failure(u->program, err, json);
+	return lp_exit_status(code);
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * common - options that every command on images has, and how every command ends.
+ *
+ * A command's struct has a member `struct lp_common common;` and its table begins with
+ * LP_COMMON_OPTIONS(struct args).
+ */
+#ifndef LP_COMMON_H
+#define LP_COMMON_H
+
+#include "base/log.h"
+#include "base/option.h"
+#include "image/image.h"
+#include "layer/store.h"
+
+struct lp_common {
+	const char *store, *platform, *creds, *ca_file, *mirror;
+	bool plain_http, allow_unverified, json;
+};
+
+#define LP_COMMON_OPTIONS(type)                                                                \
+	{"store", 0, LP_OPT_TEXT, offsetof(type, common.store), "DIR",                         \
+	 "where images are kept (/var/lib/lazypull)"},                                         \
+	{"platform", 0, LP_OPT_TEXT, offsetof(type, common.platform), "OS/ARCH[/VARIANT]",     \
+	 "which manifest of an index"},                                                        \
+	{"creds", 0, LP_OPT_TEXT, offsetof(type, common.creds), "USER:PASSWORD",               \
+	 "instead of ~/.docker/config.json"},                                                  \
+	{"ca-file", 0, LP_OPT_TEXT, offsetof(type, common.ca_file), "FILE",                    \
+	 "certificates to trust"},                                                             \
+	{"mirror", 0, LP_OPT_TEXT, offsetof(type, common.mirror), "URL",                       \
+	 "a registry mirror that is asked first"},                                             \
+	{"plain-http", 0, LP_OPT_FLAG, offsetof(type, common.plain_http), NULL,                \
+	 "HTTP without TLS, also beyond loopback"},                                            \
+	{"allow-unverified", 0, LP_OPT_FLAG, offsetof(type, common.allow_unverified), NULL,    \
+	 "take eStargz layers whose manifest does not vouch for the TOC"},                     \
+	{"json", 0, LP_OPT_FLAG, offsetof(type, common.json), NULL, "data and errors as JSON"}
+
+/*
+ * What @c says about registries and platforms.
+ *
+ * @creds  256 bytes that the user and the password are cut out of; must outlive @out
+ *
+ * LP_EUSAGE
+ */
+LP_MUST_CHECK enum lp_code lp_common_image(const struct lp_common *c, char creds[static 256],
+					   struct lp_image_options *out, struct lp_err *err);
+
+/* The image that @text names, opened.  lp_image_free() in any case. */
+LP_MUST_CHECK enum lp_code lp_common_open(const struct lp_common *c, const char *text,
+					  struct lp_image *out, struct lp_err *err);
+
+/*
+ * lp_common_parse - options of @u; prints the help, or what is wrong.
+ *
+ * @status  out, when it returns false: what the command returns
+ */
+LP_MUST_CHECK bool lp_common_parse(const struct lp_usage *u, int argc, char **argv, void *args,
+				   int *operand, int *status);
+
+/* Say what failed, if anything did; the exit status of the command. */
+int lp_common_end(const struct lp_usage *u, enum lp_code code, const struct lp_err *err,
+		  bool json);
+
+#endif

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+#include "cmd/cmd.h"
+
+#include "cmd/transfer.h"
+#include "image/list.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+struct args {
+	struct lp_common common;
+	const char *to, *codec, *level, *list, *tmp;
+	uint64_t chunk_bytes, threads;
+};
+
+static const struct lp_option table[] = {
+	LP_COMMON_OPTIONS(struct args),
+	{"to", 't', LP_OPT_TEXT, offsetof(struct args, to), "FORMAT",
+	 "oci, estargz; without it the layers are copied as they are"},
+	{"compressor", 0, LP_OPT_TEXT, offsetof(struct args, codec), "WORD",
+	 "gzip, zstd, none (oci only)"},
+	{"level", 0, LP_OPT_TEXT, offsetof(struct args, level), "N",
+	 "compression level (9 for estargz, 6 for oci)"},
+	{"chunk-size", 0, LP_OPT_BYTES, offsetof(struct args, chunk_bytes), "BYTES",
+	 "of a file, under one digest (4M)"},
+	{"prefetch-list", 0, LP_OPT_TEXT, offsetof(struct args, list), "FILE",
+	 "paths to put first, as `lazypull record` writes them"},
+	{"threads", 'j', LP_OPT_COUNT, offsetof(struct args, threads), "N",
+	 "of each layer; the output is the same whatever N is"},
+	{"tmp", 0, LP_OPT_TEXT, offsetof(struct args, tmp), "DIR", "for spools (/var/tmp)"},
+	{0},
+};
+
+static const struct lp_usage usage = {
+	.program = "lazypull convert",
+	.operands = "SOURCE DESTINATION",
+	.what = "write an image in another format, or copy it",
+	.table = table,
+	.order = LP_OPT_PERMUTE,
+	.least = 2,
+	.most = 2,
+};
+
+static enum lp_code choose(const struct args *a, struct lp_convert_options *o, struct lp_err *err)
+{
+	int level, end;
+
+	o->to = a->to ? lp_format_named(a->to) : NULL;
+	if (a->to && (!o->to || !o->to->build_layer))
+		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL,
+			       "--to=%s: not a format that we write (lazypull formats)", a->to);
+	o->codec = a->codec ? lp_codec_named(a->codec) : NULL;
+	if (a->codec && !o->codec)
+		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL,
+			       "--compressor=%s: gzip, zstd or none", a->codec);
+	o->level = LP_LEVEL_DEFAULT;
+	if (a->level) {
+		if (sscanf(a->level, "%d%n", &level, &end) != 1 || a->level[end])
+			return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL,
+				       "--level=%s: not a number", a->level);
+		o->level = level;
+	}
+	o->chunk_bytes = a->chunk_bytes;
+	o->threads = (size_t)a->threads;
+	return LP_OK;
+}
+
+static enum lp_code load_list(const char *file, struct lp_list_paths *paths, struct lp_err *err)
+{
+	LP_AUTO(lp_buf_free) struct lp_buf text = {0};
+
+	if (!file)
+		return LP_OK;
+	if (lp_file_load(AT_FDCWD, file, LP_LIST_MAX, &text, err) ||
+	    lp_list_paths((const char *)text.p, text.len, paths, err))
+		return err->code;
+	return LP_OK;
+}
+
+static enum lp_code convert(const struct args *a, char **name, struct lp_err *err)
+{
+	LP_AUTO(lp_list_paths_free) struct lp_list_paths paths = {.n = 0};
+	const char *dir = a->tmp ? a->tmp : "/var/tmp";
+	LP_AUTO(lp_fd_close) int tmp = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct lp_convert_options o = {.tmp = tmp};
+
+	if (tmp < 0)
+		return lp_fail_errno(err, "%s", dir);
+	if (choose(a, &o, err) || load_list(a->list, &paths, err))
+		return err->code;
+	o.prefetch = paths.path;
+	o.nprefetch = paths.n;
+	return lp_transfer(&a->common, name[0], name[1], &o, err);
+}
+
+int lp_cmd_convert(int argc, char **argv)
+{
+	struct args a = {.to = NULL};
+	struct lp_err err = {0};
+	int operand, status;
+
+	if (!lp_common_parse(&usage, argc, argv, &a, &operand, &status))
+		return status;
+	return lp_common_end(&usage, convert(&a, argv + operand, &err), &err, a.common.json);
+}

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: MIT
+#include "image/convert.h"
+
+#include "image/parse.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LAYERS_AT_ONCE 2 /* ours: one inflates while another deflates */
+
+/* One layer on its way. */
+struct work {
+	struct lp_job job;
+	struct lp_parse parse;
+	const struct lp_convert_options *options;
+	struct lp_image *from;
+	struct lp_target *to;
+	size_t n;
+	size_t threads;
+	struct lp_spool spool;
+	int out;			/* the new blob */
+	struct lp_descriptor made;
+	struct lp_digest diffid;
+	struct lp_err err;
+};
+
+/* What comes back from the child. */
+struct made {
+	struct lp_digest digest, diffid;
+	uint64_t bytes;
+	char media_type[LP_MEDIA_TYPE];
+	uint32_t nnote;
+	struct {
+		char key[96], value[LP_DIGEST_TEXT];
+	} note[LP_BUILT_NOTES];
+};
+
+/* Keeps what a format tells in a spool. */
+struct spool_sink {
+	struct lp_sink sink;
+	struct lp_spool *spool;
+};
+
+static enum lp_code take_entry(struct lp_sink *s, const struct lp_entry *e, struct lp_err *err)
+{
+	return lp_spool_add(((struct spool_sink *)s)->spool, e, err);
+}
+
+static enum lp_code take_body(struct lp_sink *s, const void *p, size_t n, struct lp_err *err)
+{
+	return lp_spool_body(((struct spool_sink *)s)->spool, p, n, err);
+}
+
+static enum lp_code take_end(struct lp_sink *s, uint64_t device_bytes, struct lp_err *err)
+{
+	(void)s, (void)device_bytes, (void)err;
+	return LP_OK;
+}
+
+static void pack(const struct lp_built *b, struct made *m)
+{
+	m->diffid = b->diffid;
+	m->nnote = (uint32_t)b->nnote;
+	snprintf(m->media_type, sizeof(m->media_type), "%s", b->media_type);
+	for (size_t i = 0; i < b->nnote; i++) {
+		snprintf(m->note[i].key, sizeof(m->note[i].key), "%s", b->note[i].key);
+		snprintf(m->note[i].value, sizeof(m->note[i].value), "%s", b->note[i].value);
+	}
+}
+
+static enum lp_code build(struct work *w, struct made *m, struct lp_err *err)
+{
+	const struct lp_convert_options *o = w->options;
+	LP_AUTO(lp_pool_free) struct lp_pool pool = {.nthread = 0};
+	LP_AUTO(lp_hash_writer_free) struct lp_hash_writer hash = {.hash = {.ctx = NULL}};
+	struct lp_build_options build = {.codec = o->codec, .level = o->level,
+					 .chunk_bytes = o->chunk_bytes, .prefetch = o->prefetch,
+					 .nprefetch = o->nprefetch, .pool = &pool,
+					 .tmp_dir = -1};
+	struct lp_built built = {.nnote = 0};
+	struct lp_fd_writer out;
+
+	lp_fd_writer_open(&out, w->out);
+	if (lp_pool_start(&pool, w->threads, err) ||
+	    lp_hash_writer_open(&hash, &out.writer, LP_SHA256, err) ||
+	    o->to->build_layer(&w->spool, &build, &hash.writer, &built, err))
+		return err->code;
+	m->bytes = hash.bytes;
+	lp_hash_end(&hash.hash, &m->digest);
+	pack(&built, m);
+	return LP_OK;
+}
+
+/* In the child: every format that is a tar is read as one. */
+static enum lp_code convert(struct lp_parse *p, struct lp_source *blob, struct lp_buf *result,
+			    struct lp_err *err)
+{
+	struct work *w = (struct work *)((char *)p - offsetof(struct work, parse));
+	const struct lp_format *from = lp_format_named("oci");
+	struct lp_open_options options = {.allow_unverified = false};
+	struct spool_sink sink = {
+		.sink = {.entry = take_entry, .body = take_body, .end_tree = take_end},
+		.spool = &w->spool,
+	};
+	struct made m = {.nnote = 0};
+
+	if (from->open(p->layer, blob, 1, &options, &sink.sink, err) || build(w, &m, err) ||
+	    lp_buf_add(result, &m, sizeof(m), sizeof(m), err))
+		return err->code;
+	return LP_OK;
+}
+
+static enum lp_code accept(struct work *w, const struct lp_buf *result, struct lp_err *err)
+{
+	struct made m;
+
+	if (result->len != sizeof(m))
+		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, "image.parser.result", "%zu bytes",
+			       result->len);
+	memcpy(&m, result->p, sizeof(m));
+	if (m.nnote > LP_BUILT_NOTES)
+		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, "image.parser.result", "%u notes",
+			       m.nnote);
+	w->diffid = m.diffid;
+	w->made.digest = m.digest;
+	w->made.bytes = m.bytes;
+	snprintf(w->made.media_type, sizeof(w->made.media_type), "%.*s",
+		 (int)sizeof(m.media_type) - 1, m.media_type);
+	for (size_t i = 0; i < m.nnote; i++) {
+		m.note[i].key[sizeof(m.note[i].key) - 1] = '\0';
+		m.note[i].value[sizeof(m.note[i].value) - 1] = '\0';
+		if (lp_descriptor_set_note(&w->made, m.note[i].key, m.note[i].value, err))
+			return err->code;
+	}
+	return LP_OK;
+}
+
+static void tell_progress(struct lp_parse *p, uint64_t bytes)
+{
+	struct work *w = (struct work *)((char *)p - offsetof(struct work, parse));
+
+	if (w->options->progress)
+		lp_progress_add(w->options->progress, bytes);
+}
+
+static enum lp_code convert_layer(struct work *w, struct lp_err *err)
+{
+	LP_AUTO(lp_source_free) struct lp_source source = {.ops = NULL};
+	LP_AUTO(lp_buf_free) struct lp_buf result = {0};
+	int keep[2];
+
+	if (lp_target_stage(w->to, &w->out, err) ||
+	    lp_spool_open(&w->spool, w->options->tmp, err) ||
+	    lp_image_source(w->from, w->n, &source, err))
+		return err->code;
+	keep[0] = w->out;
+	keep[1] = w->spool.fd;
+	w->parse = (struct lp_parse){.run = convert, .layer = &w->from->manifest.layer[w->n],
+				     .keep = keep, .nkeep = 2, .dir = -1, .threads = true,
+				     .progress = tell_progress};
+	if (lp_parse_run(&w->parse, &source, &result, err) || accept(w, &result, err) ||
+	    lp_target_keep(w->to, &w->made, w->out, err))
+		return err->code;
+	return LP_OK;
+}
+
+static enum lp_code copy_layer(struct work *w, struct lp_err *err)
+{
+	w->diffid = w->from->config.diffid[w->n];
+	if (lp_descriptor_copy(&w->made, &w->from->manifest.layer[w->n], err) ||
+	    lp_target_copy(w->to, w->from, w->n, err))
+		return err->code;
+	if (w->options->progress)
+		lp_progress_add(w->options->progress, w->made.bytes);
+	return LP_OK;
+}
+
+static void run_layer(struct lp_job *job)
+{
+	struct work *w = (struct work *)job;
+
+	if (w->options->to ? convert_layer(w, &w->err) : copy_layer(w, &w->err))
+		lp_within(&w->err, "layer %zu", w->n);
+}
+
+/* The first layer with the blob of layer @n. */
+static size_t twin(const struct lp_manifest *m, size_t n)
+{
+	size_t k = 0;
+
+	while (k < n && !lp_digest_equal(&m->layer[k].digest, &m->layer[n].digest))
+		k++;
+	return k;
+}
+
+static enum lp_code run_layers(struct work *w, size_t n, struct lp_err *err)
+{
+	LP_AUTO(lp_pool_free) struct lp_pool pool = {.nthread = 0};
+	enum lp_code rc = LP_OK;
+
+	if (n && lp_pool_start(&pool, LAYERS_AT_ONCE, err))
+		return err->code;
+	for (size_t i = 0; i < n; i++)
+		if (twin(&w[i].from->manifest, i) == i)
+			lp_pool_put(&pool, &w[i].job);
+	for (size_t i = 0; i < n; i++) {
+		size_t t = twin(&w[i].from->manifest, i);
+
+		if (t == i)
+			lp_pool_wait(&pool, &w[i].job);
+		if (w[i].err.code && !rc) {
+			*err = w[i].err;
+			rc = err->code;
+		}
+		w[i].diffid = w[t].diffid;
+		if (t != i && !rc)
+			rc = lp_descriptor_copy(&w[i].made, &w[t].made, err);
+	}
+	return rc;
+}
+
+/* The documents of the new image. */
+static enum lp_code finish(struct work *w, struct lp_image *from, struct lp_target *to,
+			   struct lp_digest *digest, struct lp_err *err)
+{
+	size_t n = from->manifest.nlayer;
+	struct lp_manifest m = {.notes = from->manifest.notes};
+	LP_AUTO(lp_buf_free) struct lp_buf config = {0};
+	struct lp_digest *diffid = calloc(n + 1, sizeof(*diffid));
+	enum lp_code rc;
+
+	m.layer = calloc(n + 1, sizeof(*m.layer));
+	m.nlayer = n;
+	rc = diffid && m.layer ? LP_OK : lp_fail_errno(err, "%zu layers", n);
+	for (size_t i = 0; i < n && !rc; i++) {
+		m.layer[i] = w[i].made;
+		diffid[i] = w[i].diffid;
+	}
+	if (!rc && !(rc = lp_config_rewrite(&from->config, diffid, n, &config, err)))
+		rc = lp_target_finish(to, &m, &config, digest, err);
+	free(m.layer);
+	free(diffid);
+	return rc;
+}
+
+static void work_free(struct work *w, size_t n)
+{
+	for (size_t i = 0; w && i < n; i++) {
+		lp_spool_free(&w[i].spool);
+		lp_fd_close(&w[i].out);
+		lp_descriptor_free(&w[i].made);
+	}
+	free(w);
+}
+
+enum lp_code lp_convert(struct lp_image *from, struct lp_target *to,
+			const struct lp_convert_options *o, struct lp_digest *digest,
+			struct lp_err *err)
+{
+	size_t n = from->manifest.nlayer;
+	struct work *w;
+	enum lp_code rc;
+
+	if (lp_image_config(from, err))
+		return err->code;
+	w = calloc(n + 1, sizeof(*w));
+	if (!w)
+		return lp_fail_errno(err, "%zu layers", n);
+	for (size_t i = 0; i < n; i++)
+		w[i] = (struct work){.job = {.run = run_layer}, .options = o, .from = from,
+				     .to = to, .n = i, .threads = o->threads, .out = -1,
+				     .spool = {.fd = -1}};
+	rc = run_layers(w, n, err);
+	if (!rc && o->to)
+		rc = finish(w, from, to, digest, err);
+	else if (!rc)
+		rc = lp_target_finish_copy(to, from, err);
+	if (!rc && !o->to)
+		*digest = from->digest;
+	work_free(w, n);
+	return rc;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * convert - an image into another format, or as it is, to another place.
+ *
+ *	layer --sandboxed child: stream -> spool -> build_layer--> blob --> target
+ *
+ * Layers of the same digest are converted once.  The output depends on the input and the
+ * options only, never on the number of processors.
+ */
+#ifndef LP_CONVERT_H
+#define LP_CONVERT_H
+
+#include "base/log.h"
+#include "format/format.h"
+#include "image/target.h"
+
+struct lp_convert_options {
+	const struct lp_format *to;	/* NULL: copy the layers as they are */
+	const struct lp_codec *codec;	/* NULL: the format's choice */
+	int level;			/* LP_LEVEL_DEFAULT */
+	uint64_t chunk_bytes;		/* 0: the format's default */
+	const char *const *prefetch;	/* [nprefetch] clean paths */
+	size_t nprefetch;
+	size_t threads;			/* for each layer; 0: one per processor */
+	int tmp;			/* an open directory for spools */
+	struct lp_progress *progress;	/* or NULL */
+};
+
+/*
+ * lp_convert - write @from to @to.
+ *
+ * @digest  out: of the new manifest
+ *
+ * Errors of lp_parse_run() and of the formats, "layer N: ..."; of the target
+ */
+LP_MUST_CHECK enum lp_code lp_convert(struct lp_image *from, struct lp_target *to,
+				      const struct lp_convert_options *o,
+				      struct lp_digest *digest, struct lp_err *err);
+
+#endif

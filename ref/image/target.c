@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+#include "image/target.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MEDIA_CONFIG "application/vnd.oci.image.config.v1+json"
+#define MEDIA_MANIFEST "application/vnd.oci.image.manifest.v1+json"
+
+enum lp_code lp_target_open(struct lp_target *t, const struct lp_reference *ref,
+			    const struct lp_registry_options *o, int tmp, struct lp_err *err)
+{
+	t->ref = *ref;
+	t->tmp = tmp;
+	if (ref->transport == LP_DOCKER)
+		return lp_registry_open(&t->registry, ref, o, err);
+	if (ref->transport == LP_OCI)
+		return lp_layout_create(&t->layout, ref->path, err);
+	return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL,
+		       "images are written to docker:// and oci: only");
+}
+
+void lp_target_free(struct lp_target *t)
+{
+	lp_registry_free(&t->registry);
+	lp_layout_free(&t->layout);
+}
+
+enum lp_code lp_target_stage(struct lp_target *t, int *fd, struct lp_err *err)
+{
+	if (!t->registry)
+		return lp_layout_stage(&t->layout, fd, err);
+	*fd = openat(t->tmp, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+	if (*fd < 0)
+		return lp_fail_errno(err, "create a temporary file");
+	return LP_OK;
+}
+
+enum lp_code lp_target_keep(struct lp_target *t, const struct lp_descriptor *d, int fd,
+			    struct lp_err *err)
+{
+	bool had;
+
+	if (t->registry)
+		return lp_registry_push_blob(t->registry, d, fd, NULL, &had, err);
+	return lp_layout_commit(&t->layout, fd, &d->digest, err);
+}
+
+/* The stored bytes of layer @n of @from into a new file, hashed on the way. */
+static enum lp_code stage_copy(struct lp_target *t, struct lp_image *from, size_t n, int *fd,
+			       struct lp_err *err)
+{
+	const struct lp_descriptor *d = &from->manifest.layer[n];
+	LP_AUTO(lp_source_free) struct lp_source source = {.ops = NULL};
+	LP_AUTO(lp_hash_reader_free) struct lp_hash_reader hash = {.hash = {.ctx = NULL}};
+	struct lp_fd_writer out;
+	struct lp_reader *stream;
+	struct lp_digest got;
+
+	if (lp_target_stage(t, fd, err) || lp_image_source(from, n, &source, err) ||
+	    lp_source_stream(&source, &stream, err) ||
+	    lp_hash_reader_open(&hash, stream, d->digest.alg, err))
+		return err->code;
+	lp_fd_writer_open(&out, *fd);
+	if (lp_copy(&hash.reader, &out.writer, d->bytes, err))
+		return err->code;
+	lp_hash_end(&hash.hash, &got);
+	return lp_digest_check(&got, &d->digest, LP_NO_OFFSET, "oci.layer.digest", "the blob", err);
+}
+
+enum lp_code lp_target_copy(struct lp_target *t, struct lp_image *from, size_t n,
+			    struct lp_err *err)
+{
+	const struct lp_descriptor *d = &from->manifest.layer[n];
+	LP_AUTO(lp_fd_close) int fd = -1;
+
+	if (stage_copy(t, from, n, &fd, err) || lp_target_keep(t, d, fd, err))
+		return err->code;
+	return LP_OK;
+}
+
+/* A small document as a blob. */
+static enum lp_code put(struct lp_target *t, const struct lp_buf *b, struct lp_descriptor *d,
+			struct lp_err *err)
+{
+	LP_AUTO(lp_fd_close) int fd = -1;
+
+	d->bytes = b->len;
+	lp_digest_of(LP_SHA256, b->p, b->len, &d->digest);
+	if (lp_target_stage(t, &fd, err) || lp_file_pwrite(fd, 0, b->p, b->len, err) ||
+	    lp_target_keep(t, d, fd, err))
+		return err->code;
+	return LP_OK;
+}
+
+/* The manifest @text of @media_type, under the reference's tag. */
+static enum lp_code put_manifest(struct lp_target *t, const struct lp_buf *text,
+				 const char *media_type, struct lp_err *err)
+{
+	LP_AUTO(lp_descriptor_free) struct lp_descriptor d = {.bytes = 0};
+
+	if (t->registry)
+		return lp_registry_push_manifest(t->registry, t->ref.tag, media_type, text->p,
+						 text->len, err);
+	snprintf(d.media_type, sizeof(d.media_type), "%s", media_type);
+	if (put(t, text, &d, err))
+		return err->code;
+	return lp_layout_tag(&t->layout, t->ref.tag[0] ? t->ref.tag : "latest", &d, err);
+}
+
+enum lp_code lp_target_finish(struct lp_target *t, struct lp_manifest *m,
+			      const struct lp_buf *config, struct lp_digest *digest,
+			      struct lp_err *err)
+{
+	LP_AUTO(lp_buf_free) struct lp_buf text = {0};
+
+	snprintf(m->media_type, sizeof(m->media_type), "%s", MEDIA_MANIFEST);
+	snprintf(m->config.media_type, sizeof(m->config.media_type), "%s", MEDIA_CONFIG);
+	if (put(t, config, &m->config, err) || lp_manifest_print(m, &text, err))
+		return err->code;
+	lp_digest_of(LP_SHA256, text.p, text.len, digest);
+	return put_manifest(t, &text, MEDIA_MANIFEST, err);
+}
+
+enum lp_code lp_target_finish_copy(struct lp_target *t, struct lp_image *from, struct lp_err *err)
+{
+	struct lp_descriptor config = {.bytes = 0};
+
+	if (put(t, &from->config_text, &config, err))
+		return err->code;
+	return put_manifest(t, &from->manifest_text, from->manifest.media_type, err);
+}
