@@ -72,9 +72,14 @@ $(B)/%.o: %.c $(B)/settings
 $(B)/ref/format/format.o: $(B)/formats.inc
 $(B)/ref/base/rule.o: $(B)/rules.inc
 
+$(B)/ref/format/policy.o: $(B)/policies.inc
+
 $(B)/rules.inc: $(CLAUSES) scripts/rules.sh
 	@mkdir -p $(@D)
-	$(Q)scripts/rules.sh $(CLAUSES) >$@
+	$(Q)scripts/rules.sh $(filter-out %/policies.json,$(CLAUSES)) >$@
+$(B)/policies.inc: conformance/clauses/policies.json
+	@mkdir -p $(@D)
+	$(Q)sed -n 's/.*"id": \("[^"]*"\), "default": \("[^"]*"\).*/POLICY(\1, \2)/p' $< >$@
 
 $(B)/libref.a: $(call obj,$(call part,ref)) $(B)/sources
 	$(call say,AR,$@)
