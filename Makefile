@@ -2,8 +2,9 @@
 #
 #   make            build the three programs         make bench    run the benchmarks
 #   make test       unit tests (seconds)             make asan     check, with sanitizers
-#   make check      test + conformance + replay      make torture  test, each allocation failing
+#   make check      lint, unit and end-to-end tests  make torture  test, each allocation failing
 #   make lint       formatting, analysis, budgets    make fuzz     fuzz for FUZZ_SECONDS each
+#   make peers      bring the real tools (tests)     make coverage what the unit tests reach
 #   make install    to $(DESTDIR)$(PREFIX)           make clean    remove build/
 #
 #   V=1 show commands    B=dir build elsewhere    CC= CFLAGS= CPPFLAGS= LDFLAGS= as usual
@@ -39,6 +40,7 @@ TESTS   := $(filter %_test.c,$(SRC))
 FUZZERS := $(filter %_fuzz.c,$(SRC))
 MAINS   := ref/cmd/lazypull.c bench/lazybench.c conformance/lazyconf.c
 HARNESS := $(filter ref/testing/%,$(SRC))
+E2E     := $(sort $(dir $(wildcard ref/testing/test_*.py bench/testing/test_*.py corpora/test_*.py)))
 part     = $(filter $(1)/%,$(filter-out $(MAINS) $(HARNESS) $(TESTS) $(FUZZERS),$(SRC)))
 CLAUSES := $(sort $(wildcard conformance/clauses/*.json))
 FORMATS := $(sort $(notdir $(patsubst %/,%,$(dir $(wildcard ref/format/*/*.c)))))
@@ -108,16 +110,32 @@ $(REPLAYS): %: %.o $(B)/ref/testing/replay.o $(B)/libref.a ; $(link)
 
 #### run
 
-.PHONY: all test check bench asan torture fuzz lint install uninstall clean help
+.PHONY: all test check peers bench asan torture fuzz coverage lint install uninstall clean help
 
 test: $(RUNTESTS)
 	$(Q)scripts/run-tests.sh $^
 
 # Ends with the sums on a line of their own: "N passed, N failed, N skipped".
-check: lint $(PROGS) $(REPLAYS) $(RUNTESTS)
+check: setup-check
+	$(Q)$(MAKE) --no-print-directory check-run
+
+.PHONY: setup-check check-run e2e
+setup-check:
+	$(Q)scripts/setup.sh check
+
+check-run: lint $(PROGS) $(REPLAYS) $(RUNTESTS)
 	$(Q)for f in $(REPLAYS); do $$f $$(find corpora/fuzz -type f 2>/dev/null) || exit 1; done
 	$(Q)scripts/check-symbols.sh $(B)/libref.a
-	$(Q)scripts/run-tests.sh $(RUNTESTS)
+	$(Q)scripts/run-tests.sh $(RUNTESTS) >$(B)/unit.log 2>&1 || :
+	$(Q)BUILD=$(abspath $(B)) scripts/run-pytest.sh $(B)/e2e.xml $(E2E) >$(B)/e2e.log 2>&1
+	$(Q)scripts/sum.sh $(B)/unit.log $(B)/e2e.log
+
+# The end-to-end tests alone.
+e2e: $(PROGS)
+	$(Q)BUILD=$(abspath $(B)) scripts/run-pytest.sh $(B)/e2e.xml $(E2E)
+
+peers:
+	$(Q)scripts/peers.sh
 
 bench: $(B)/lazybench
 	$(Q)$(B)/lazybench run
@@ -147,6 +165,11 @@ fuzz-run: $(call obj,$(FUZZERS)) $(B)/libref.a
 	  mkdir -p corpora/fuzz && \
 	  $(B)/$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 corpora/fuzz || exit 1; \
 	done
+
+coverage:
+	$(Q)$(MAKE) --no-print-directory B=$(B)/coverage CFLAGS='-O0 -g --coverage' test
+	$(Q)lcov --quiet --capture --directory $(B)/coverage --output-file $(B)/coverage.info
+	$(Q)lcov --list $(B)/coverage.info
 
 lint:
 	$(Q)scripts/lint.sh
