@@ -10,6 +10,14 @@ static const struct command {
 	const char *what;
 	int (*run)(int argc, char **argv);
 } commands[] = {
+	{"pull", "make an image part of the store", lp_cmd_pull},
+	{"push", "copy an image, byte for byte", lp_cmd_push},
+	{"convert", "write an image in another format", lp_cmd_convert},
+	{"inspect", "show what an image is made of", lp_cmd_inspect},
+	{"tree", "print a file tree as canonical JSON lines", lp_cmd_tree},
+	{"cat", "print files of an image", lp_cmd_cat},
+	{"ls", "list the images of the store", lp_cmd_ls},
+	{"prune", "remove what is not needed", lp_cmd_prune},
 	{"formats", "list the image formats of this build", lp_cmd_formats},
 };
 

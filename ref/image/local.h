@@ -16,6 +16,7 @@
 
 #include "layer/store.h"
 #include "oci/config.h"
+#include "oci/reference.h"
 #include "tree/erofs.h"
 
 /* A run of a device to fetch before anybody asks. */
@@ -36,7 +37,7 @@ struct lp_local_layer {
 struct lp_local {
 	int dir;			/* the image's, under a shared flock: prune keeps off */
 	struct lp_digest manifest;
-	char name[1200];		/* where it came from: lp_reference_text() */
+	char name[LP_REFERENCE_TEXT];	/* where it came from: lp_reference_text() */
 	struct lp_local_layer *layer;	/* [nlayer] lowest first */
 	size_t nlayer;
 	struct lp_run *prefetch;	/* [nprefetch] in order */
