@@ -10,7 +10,8 @@ export GOTOOLCHAIN=local
 containerd=github.com/containerd/containerd/v2/cmd
 version=v2.4.2
 go_least=26 # containerd and stargz-snapshotter want Go 1.26
-toolchain=golang.org/toolchain@v0.0.1-go1.26.6.linux-$(dpkg --print-architecture 2>/dev/null || echo amd64)
+arch=$(dpkg --print-architecture 2>/dev/null || echo amd64)
+toolchain=golang.org/toolchain@v0.0.1-go1.26.6.linux-$arch
 
 "$top/scripts/setup.sh" peers
 mkdir -p "$GOBIN"

@@ -4,9 +4,10 @@
 # print the sums as the last line; fail if a test failed or a file has no such line.
 set -eu
 passed=0 failed=0 skipped=0
+sums='^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$'
 for f; do
 	sed '$d' "$f"
-	line=$(tail -n 1 "$f" | sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p')
+	line=$(tail -n 1 "$f" | grep -E "$sums" | tr -dc '0-9 ' || :)
 	[ -n "$line" ] || { tail -n 1 "$f"; line="0 1 0"; }
 	# shellcheck disable=SC2086
 	set -- $line

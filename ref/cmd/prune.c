@@ -88,7 +88,7 @@ static enum lp_code drop(const struct args *a, struct lp_store *s, const char *n
 	return LP_OK;
 }
 
-/* Go through the store's folder @folder: images tell what is needed, the rest is dropped if it is not. */
+/* Go through the store's folder @folder: images say what is needed, the rest may go. */
 static enum lp_code for_each(const struct args *a, struct lp_store *s, const char *folder,
 			     struct needed *n, struct lp_err *err)
 {

@@ -100,7 +100,7 @@ enum lp_code lp_image_config(struct lp_image *i, struct lp_err *err)
 	if (rc || lp_config_parse(i->config_text.p, i->config_text.len, &i->config, err))
 		return lp_within(err, "configuration");
 	if (i->config.ndiffid != i->manifest.nlayer)
-		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, "oci.config.diffids",
+		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, "oci.config.layer-count",
 			       "the configuration has %zu diffIDs for %zu layers",
 			       i->config.ndiffid, i->manifest.nlayer);
 	return LP_OK;

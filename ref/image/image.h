@@ -47,7 +47,7 @@ LP_MUST_CHECK enum lp_code lp_image_open(struct lp_image *i, const struct lp_ref
 /*
  * lp_image_config - get and parse the configuration, its digest compared; once.
  *
- * LP_EFORMAT  oci.config.diffids: it does not have a diffID for each layer, or oci.config.*
+ * LP_EFORMAT  oci.config.layer-count: it does not have a diffID for each layer, or oci.config.*
  */
 LP_MUST_CHECK enum lp_code lp_image_config(struct lp_image *i, struct lp_err *err);
 void lp_image_free(struct lp_image *i);
