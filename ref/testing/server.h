@@ -9,6 +9,7 @@
 #define LP_TEST_SERVER_H
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -194,7 +195,9 @@ static inline void *test_connection_run(void *of)
 {
 	struct test_connection *c = of;
 	struct test_request q = {.server = c->server, .fd = c->fd};
+	int on = 1;
 
+	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	while (!q.close && test_read_request(&q))
 		c->server->handle(&q);
 	pthread_mutex_lock(&c->server->lock);
