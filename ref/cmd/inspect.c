@@ -55,16 +55,18 @@ static json_t *layer_json(struct lp_image *i, size_t n, const struct lp_open_opt
 static void print_text(const json_t *j)
 {
 	const char *arch = json_string_value(json_object_get(j, "architecture"));
-	json_t *layer;
-	size_t i;
+	const json_t *layers = json_object_get(j, "layers");
 
 	printf("%s\n%s, %s\n", json_string_value(json_object_get(j, "name")),
 	       json_string_value(json_object_get(j, "digest")), arch ? arch : "");
-	json_array_foreach(json_object_get(j, "layers"), i, layer)
+	for (size_t i = 0; i < json_array_size(layers); i++) {
+		const json_t *layer = json_array_get(layers, i);
+
 		printf("%3zu  %-8s %12lld  %s\n", i,
 		       json_string_value(json_object_get(layer, "format")),
 		       (long long)json_integer_value(json_object_get(layer, "stored_bytes")),
 		       json_string_value(json_object_get(layer, "digest")));
+	}
 }
 
 static enum lp_code print_json(const json_t *j, struct lp_err *err)

@@ -9,11 +9,9 @@
 /*
  * lp_transfer - open the image @from, write it to @to as @o says, with a progress bar, and
  * print the digest of the manifest.
- *
- * @o  its progress is set here
  */
 LP_MUST_CHECK enum lp_code lp_transfer(const struct lp_common *c, const char *from,
-				       const char *to, struct lp_convert_options *o,
+				       const char *to, const struct lp_convert_options *o,
 				       struct lp_err *err);
 
 #endif
