@@ -85,7 +85,7 @@ static enum lp_code read_word(const json_t *o, const char *key, enum lp_json_nee
 enum lp_code lp_platform_read(const json_t *o, const char *rule, struct lp_platform *out,
 			      struct lp_err *err)
 {
-	struct lp_platform p;
+	struct lp_platform p = {.os = ""};
 
 	if (read_word(o, "os", LP_JSON_REQUIRED, rule, p.os, err) ||
 	    read_word(o, "architecture", LP_JSON_REQUIRED, rule, p.arch, err) ||
