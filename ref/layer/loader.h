@@ -10,7 +10,11 @@
  * are at most 1 MiB, read-ahead on a device grows while its reads are sequential, and
  * a demand miss fills at least LP_FILL_MIN of the device.  One connection stays free for demand.
  *
- * Thread-safe.  Frames above LP_FRAME_MAX are streamed chunk by chunk.
+ * Frames are decoded as soon as their bytes are there, those that somebody waits for first.
+ * Frames above LP_FRAME_MAX are streamed chunk by chunk.  A frame whose bytes are wrong is
+ * fetched once more; then whoever wants the chunk gets the error, and the next one tries again.
+ *
+ * Thread-safe.  At most lp_fill_policy.buffers_max stored bytes are held at a time.
  */
 #ifndef LP_LOADER_H
 #define LP_LOADER_H
@@ -19,8 +23,27 @@
 #include "fetch/registry.h"
 #include "layer/device.h"
 
+#include <sys/queue.h>
+
 #define LP_FILL_MIN ((uint64_t)1 << 20)	/* bytes of device, design.md 4; spec/erofs.md 5 */
 #define LP_RANGE_MAX ((size_t)1 << 20)	/* bytes of blob a prefetch request asks for */
+
+/* How much is fetched together, and how much at a time. */
+struct lp_fill_policy {
+	uint64_t fast_ns;	/* a link whose first byte comes sooner is fast */
+	uint64_t fill_fast;	/* bytes of device that a demand miss fills, on a fast link */
+	uint64_t fill_slow;	/* on any other */
+	uint64_t fill_max;	/* to which that doubles while misses are sequential */
+	uint64_t gap;		/* bytes of blob that a request may fetch in vain to save another */
+	uint64_t range_max;	/* bytes of blob in a prefetch or background request */
+	uint64_t piece;		/* in a request for a part of a frame above LP_FRAME_MAX */
+	uint64_t quiet_ns;	/* so long after a demand miss, background has one request */
+	uint64_t buffers_max;	/* bytes of blob held in memory; half of it for demand alone */
+	unsigned prefetch;	/* prefetch requests at a time */
+	unsigned background;	/* background requests at a time */
+};
+
+extern const struct lp_fill_policy lp_fill_policy;	/* the one that loaders begin with */
 
 struct lp_loader;
 
@@ -29,6 +52,9 @@ LP_MUST_CHECK enum lp_code lp_loader_open(struct lp_loader **out, size_t threads
 
 /* Fails what is waiting, waits for what runs. */
 void lp_loader_free(struct lp_loader **l);
+
+/* Before anything is wanted. */
+void lp_loader_set_policy(struct lp_loader *l, const struct lp_fill_policy *p);
 
 /*
  * lp_loader_add - tell the loader where the blob of @d comes from.
@@ -42,6 +68,8 @@ LP_MUST_CHECK enum lp_code lp_loader_add(struct lp_loader *l, struct lp_device *
 /* The same for a blob that is a local file (an OCI layout); @fd is consumed. */
 LP_MUST_CHECK enum lp_code lp_loader_add_file(struct lp_loader *l, struct lp_device *d, int fd,
 					      uint32_t *index, struct lp_err *err);
+
+/* Fails what waits for the device, waits for what runs; @index may then mean another one. */
 void lp_loader_drop(struct lp_loader *l, uint32_t index);
 
 /* A range somebody waits for; embedded in the caller's struct. */
@@ -51,24 +79,41 @@ struct lp_want {
 	enum lp_priority priority;
 	/* Some thread of the loader, once.  code 0: the range is ready. */
 	void (*done)(struct lp_want *w, enum lp_code code, const struct lp_err *err);
-	struct lp_want *next;	/* the loader's */
-	uint32_t missing;	/* the loader's */
+
+	/* The loader's. */
+	TAILQ_ENTRY(lp_want) queue, waiting;
+	bool queued;
+	uint32_t chunk, end;	/* chunks of the range that may still be missing */
+	uint32_t asked;		/* those before are in flight, or ready */
+	uint64_t since_ns;
 };
 
 /* Start; done() may be called before this returns. */
 void lp_loader_want(struct lp_loader *l, struct lp_want *w);
 
+/*
+ * Start all @n, in this order: what is neighbours among them is fetched together.  The array
+ * is of pointers because wants are embedded; it is not retained.
+ */
+void lp_loader_want_all(struct lp_loader *l, struct lp_want *const *w, size_t n);
+
 /* lp_loader_want() at LP_DEMAND, waiting. */
 LP_MUST_CHECK enum lp_code lp_loader_ensure(struct lp_loader *l, uint32_t device, uint64_t off,
 					    uint64_t bytes, struct lp_err *err);
 
-/* Fill the whole device, yielding to everything else; *done as above. */
+/*
+ * Fill the whole device, yielding to everything else; done() as above, with the last error if
+ * some chunks could not be had.
+ */
 void lp_loader_background(struct lp_loader *l, struct lp_want *w);
 
 /* For status and "which file made me wait". */
 struct lp_loader_count {
-	uint64_t demand_wants, demand_fetches, prefetch_fetches, background_fetches;
-	uint64_t stored_bytes, plain_bytes, wait_ns;
+	uint64_t demand_wants;		/* that were not ready at once */
+	uint64_t demand_fetches, prefetch_fetches, background_fetches; /* ranges asked for */
+	uint64_t stored_bytes;		/* in them */
+	uint64_t plain_bytes;		/* of frames decoded */
+	uint64_t wait_ns;		/* that demand has waited, summed */
 };
 
 void lp_loader_count(struct lp_loader *l, struct lp_loader_count *out);
