@@ -30,6 +30,7 @@ from record import compare, keep, read, save
 from tree import Node, Tree, write_layer
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+SCRIPTS = ("make.py", "debian.py", "image.py", "recipe.py", "synthetic.py", "tree.py")
 
 
 class Builder:
@@ -150,7 +151,8 @@ def build(recipe, out, cache):
 def stamp(recipe):
     """Changes when the image would, the archive's packages aside."""
     digest = hashlib.sha256()
-    for path in sorted(recipe.files + glob.glob(os.path.join(HERE, "*.py"))):
+    scripts = [os.path.join(HERE, s) for s in SCRIPTS]
+    for path in sorted(recipe.files + scripts):
         digest.update(debian.sha256_of(path).encode())
     return digest.hexdigest() + "\n"
 

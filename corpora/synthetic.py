@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """synthetic - many small files from a seed, the same on every machine."""
+import itertools
 import random
 
 MEDIAN, SIGMA = 1300, 1.03  # bytes: log-normal; 50,000 files make about 110 MB
@@ -10,11 +11,11 @@ def text_pool(rng):
     """Words with the frequencies of a text: it packs to about a third."""
     words = ["".join(rng.choices("etaoinshrdlucmfwypvbgkjqxz", range(26, 0, -1),
                                  k=rng.randint(2, 9))) for _ in range(4000)]
-    weights = [1 / (rank + 3) for rank in range(len(words))]
+    weights = list(itertools.accumulate(1 / (rank + 3) for rank in range(len(words))))
     out = []
     size = 0
     while size < POOL:
-        line = " ".join(rng.choices(words, weights, k=12)) + "\n"
+        line = " ".join(rng.choices(words, cum_weights=weights, k=12)) + "\n"
         out.append(line)
         size += len(line)
     return "".join(out).encode()[:POOL]
