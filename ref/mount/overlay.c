@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+#include "mount/overlay.h"
+
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define OPTIONS_MAX 4096	/* bytes: a page, mount(2) */
+
+/* From what we want to what the oldest kernels have. */
+static const char *const writable_options[] = {
+	"upperdir=rw/upper,workdir=rw/work,redirect_dir=on,metacopy=on,index=off,volatile",
+	"upperdir=rw/upper,workdir=rw/work,redirect_dir=on,metacopy=on,index=off",
+	"upperdir=rw/upper,workdir=rw/work",
+};
+
+#define NOPTIONS (sizeof(writable_options) / sizeof(writable_options[0]))
+
+static enum lp_code make_dirs(struct lp_err *err)
+{
+	if ((mkdir("rw", 0755) && errno != EEXIST) || (mkdir("rw/upper", 0755) && errno != EEXIST) ||
+	    (mkdir("rw/work", 0755) && errno != EEXIST))
+		return lp_fail_errno(err, "make the writable directories");
+	return LP_OK;
+}
+
+/* "lowerdir=C:B:A" */
+static enum lp_code lower_option(const struct lp_overlay *o, char out[static OPTIONS_MAX],
+				 struct lp_err *err)
+{
+	size_t n = (size_t)snprintf(out, OPTIONS_MAX, "lowerdir=");
+
+	for (size_t i = o->nlower; i-- > 0;) {
+		n += (size_t)snprintf(out + n, OPTIONS_MAX - n, "%s%s", o->lower[i], i ? ":" : "");
+		if (n >= OPTIONS_MAX)
+			return lp_fail(err, LP_ELIMIT, LP_NO_OFFSET, "mount.overlay.layers",
+				       "%zu layers are more than overlayfs takes", o->nlower);
+	}
+	return LP_OK;
+}
+
+static int try_writable(const struct lp_overlay *o, const char *lower)
+{
+	int rc = -1;
+
+	for (size_t i = 0; rc && i < NOPTIONS; i++) {
+		char options[OPTIONS_MAX];
+
+		if (snprintf(options, sizeof(options), "%s,%s", lower, writable_options[i]) >=
+		    (int)sizeof(options)) {
+			errno = E2BIG;
+			return -1;
+		}
+		rc = mount(o->source, o->at, "overlay", 0, options);
+		if (rc && errno != EINVAL)
+			return rc;
+	}
+	return rc;
+}
+
+static enum lp_code mount_writable(const struct lp_overlay *o, const char *lower,
+				   struct lp_err *err)
+{
+	if (make_dirs(err))
+		return err->code;
+	if (!try_writable(o, lower))
+		return LP_OK;
+	/* The store's file system cannot be an upper one: an overlay itself, for example. */
+	if (mount("tmpfs", "rw", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755"))
+		return lp_fail_errno(err, "mount a tmpfs");
+	if (make_dirs(err))
+		return err->code;
+	if (try_writable(o, lower))
+		return lp_fail_errno(err, "mount the overlay");
+	return LP_OK;
+}
+
+static enum lp_code bind_one(const struct lp_overlay *o, struct lp_err *err)
+{
+	if (mount(o->lower[0], o->at, NULL, MS_BIND, NULL))
+		return lp_fail_errno(err, "bind the layer");
+	if (!mount(NULL, o->at, NULL,
+		   MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL))
+		return LP_OK;
+	lp_fail_errno(err, "make the layer read-only");
+	umount2(o->at, MNT_DETACH);
+	return err->code;
+}
+
+static enum lp_code mount_there(const struct lp_overlay *o, struct lp_err *err)
+{
+	char lower[OPTIONS_MAX];
+
+	if (lower_option(o, lower, err))
+		return err->code;
+	if (o->writable)
+		return mount_writable(o, lower, err);
+	if (o->nlower == 1)
+		return bind_one(o, err);
+	if (mount(o->source, o->at, "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV, lower))
+		return lp_fail_errno(err, "mount the overlay");
+	return LP_OK;
+}
+
+enum lp_code lp_overlay_mount(const struct lp_overlay *o, struct lp_err *err)
+{
+	LP_AUTO(lp_fd_close) int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	enum lp_code code;
+
+	if (here < 0 || fchdir(o->dir))
+		return lp_fail_errno(err, "enter the directory of the overlay");
+	code = mount_there(o, err);
+	if (fchdir(here))
+		return code ? code : lp_fail_errno(err, "go back");
+	return code;
+}
