@@ -15,10 +15,16 @@ int lp_cmd_check(int argc, char **argv);
 int lp_cmd_convert(int argc, char **argv);
 int lp_cmd_formats(int argc, char **argv);
 int lp_cmd_inspect(int argc, char **argv);
+int lp_cmd_keeper(int argc, char **argv);
 int lp_cmd_ls(int argc, char **argv);
+int lp_cmd_mount(int argc, char **argv);
 int lp_cmd_prune(int argc, char **argv);
 int lp_cmd_pull(int argc, char **argv);
 int lp_cmd_push(int argc, char **argv);
+int lp_cmd_record(int argc, char **argv);
+int lp_cmd_run(int argc, char **argv);
+int lp_cmd_status(int argc, char **argv);
 int lp_cmd_tree(int argc, char **argv);
+int lp_cmd_umount(int argc, char **argv);
 
 #endif

@@ -7,7 +7,7 @@
 
 static const struct command {
 	const char *name;
-	const char *what;
+	const char *what;	/* NULL: not for people */
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{"pull", "make an image part of the store", lp_cmd_pull},
@@ -16,8 +16,14 @@ static const struct command {
 	{"inspect", "show what an image is made of", lp_cmd_inspect},
 	{"tree", "print a file tree as canonical JSON lines", lp_cmd_tree},
 	{"cat", "print files of an image", lp_cmd_cat},
+	{"mount", "mount an image", lp_cmd_mount},
+	{"umount", "unmount an image", lp_cmd_umount},
+	{"run", "run a command in a new container", lp_cmd_run},
+	{"record", "run, and list what is read", lp_cmd_record},
+	{"status", "show what is mounted and fetched", lp_cmd_status},
 	{"ls", "list the images of the store", lp_cmd_ls},
 	{"prune", "remove what is not needed", lp_cmd_prune},
+	{"keeper", NULL, lp_cmd_keeper},
 	{"formats", "list the image formats of this build", lp_cmd_formats},
 };
 
@@ -27,7 +33,8 @@ static void help(FILE *out)
 {
 	fputs("usage: lazypull COMMAND [OPTION...] [OPERAND...]\n\n", out);
 	for (size_t i = 0; i < NCOMMANDS; i++)
-		fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].what);
+		if (commands[i].what)
+			fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].what);
 	fputs("\n`lazypull COMMAND --help` prints its options.\n", out);
 }
 

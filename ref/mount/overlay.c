@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define OPTIONS_MAX 4096	/* bytes: a page, mount(2) */
+#define NOTHING "none"
 
 /* From what we want to what the oldest kernels have. */
 static const char *const writable_options[] = {
@@ -81,18 +82,6 @@ static enum lp_code mount_writable(const struct lp_overlay *o, const char *lower
 	return LP_OK;
 }
 
-static enum lp_code bind_one(const struct lp_overlay *o, struct lp_err *err)
-{
-	if (mount(o->lower[0], o->at, NULL, MS_BIND, NULL))
-		return lp_fail_errno(err, "bind the layer");
-	if (!mount(NULL, o->at, NULL,
-		   MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL))
-		return LP_OK;
-	lp_fail_errno(err, "make the layer read-only");
-	umount2(o->at, MNT_DETACH);
-	return err->code;
-}
-
 static enum lp_code mount_there(const struct lp_overlay *o, struct lp_err *err)
 {
 	char lower[OPTIONS_MAX];
@@ -101,8 +90,12 @@ static enum lp_code mount_there(const struct lp_overlay *o, struct lp_err *err)
 		return err->code;
 	if (o->writable)
 		return mount_writable(o, lower, err);
-	if (o->nlower == 1)
-		return bind_one(o, err);
+	/* Without an upper one there must be two lower ones. */
+	if (o->nlower == 1) {
+		if (mkdir(NOTHING, 0755) && errno != EEXIST)
+			return lp_fail_errno(err, "make an empty directory");
+		memcpy(lower + strlen(lower), ":" NOTHING, sizeof(":" NOTHING));
+	}
 	if (mount(o->source, o->at, "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV, lower))
 		return lp_fail_errno(err, "mount the overlay");
 	return LP_OK;

@@ -24,7 +24,7 @@ struct lp_overlay {
 };
 
 /*
- * lp_overlay_mount - mount @o; a single lower directory that is not to be written is bound.
+ * lp_overlay_mount - mount @o.
  *
  * rw/ is a directory of @o->dir's file system, or a tmpfs where overlayfs refuses that.
  *

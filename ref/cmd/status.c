@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+#include "cmd/cmd.h"
+#include "cmd/common.h"
+#include "mount/client.h"
+
+struct args {
+	const char *store;
+	bool json;
+};
+
+static const struct lp_option table[] = {
+	{"store", 0, LP_OPT_TEXT, offsetof(struct args, store), "DIR",
+	 "where images are kept (/var/lib/lazypull)"},
+	{"json", 0, LP_OPT_FLAG, offsetof(struct args, json), NULL, "as JSON"},
+	{0},
+};
+
+static const struct lp_usage usage = {
+	.program = "lazypull status",
+	.operands = "",
+	.what = "what the store's keeper serves, and what it has fetched",
+	.table = table,
+	.order = LP_OPT_PERMUTE,
+	.least = 0,
+	.most = 0,
+};
+
+static long long number(const json_t *o, const char *key)
+{
+	return json_integer_value(json_object_get(o, key));
+}
+
+static const char *text(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+static void print_mount(const json_t *m)
+{
+	const json_t *devices = json_object_get(m, "devices"), *f = json_object_get(m, "fuse");
+
+	printf("%s  %s  %s\n", text(m, "mode"), text(m, "name"), text(m, "at"));
+	printf("  %s\n  reads %lld (%lld bytes), waited %lld, failed %lld\n", text(m, "image"),
+	       number(f, "reads"), number(f, "read_bytes"), number(f, "waited"),
+	       number(f, "failed"));
+	for (size_t i = 0; i < json_array_size(devices); i++) {
+		const json_t *d = json_array_get(devices, i);
+
+		printf("  %s  %lld of %lld chunks, %lld bytes\n", text(d, "device"),
+		       number(d, "ready_chunks"), number(d, "chunks"), number(d, "ready_bytes"));
+	}
+}
+
+static void print(const json_t *j)
+{
+	const json_t *mounts = json_object_get(j, "mounts"), *f = json_object_get(j, "fetch");
+
+	printf("keeper %lld (%lld bytes), worker %lld (%lld bytes)\n", number(j, "keeper"),
+	       number(j, "keeper_rss_anon_bytes"), number(j, "worker"),
+	       number(j, "worker_rss_anon_bytes"));
+	if (f)
+		printf("fetched %lld bytes with %lld requests, %lld tried again\n",
+		       number(f, "body_bytes"), number(f, "requests"), number(f, "retries"));
+	for (size_t i = 0; i < json_array_size(mounts); i++)
+		print_mount(json_array_get(mounts, i));
+}
+
+static enum lp_code status(const struct args *a, struct lp_err *err)
+{
+	LP_AUTO(lp_store_free) struct lp_store store = {.dir = -1};
+	LP_AUTO(lp_client_free) struct lp_client client = {.socket = -1, .ready = -1};
+	LP_AUTO(lp_json_free) json_t *j = NULL;
+	enum lp_code code;
+
+	if (lp_store_open(&store, a->store, err))
+		return err->code;
+	code = lp_client_find(&client, &store, err);
+	if (!code)
+		code = lp_client_status(&client, &j, err);
+	if (code && code != LP_EMISSING)
+		return code;
+	/* Nobody serves: that is an answer too. */
+	if (code)
+		j = json_pack("{s:i, s:i, s:[]}", "keeper", 0, "worker", 0, "mounts");
+	if (a->json)
+		json_dumpf(j, stdout, JSON_COMPACT | JSON_SORT_KEYS);
+	else if (code)
+		printf("no keeper\n");
+	else
+		print(j);
+	if (a->json)
+		putchar('\n');
+	return LP_OK;
+}
+
+int lp_cmd_status(int argc, char **argv)
+{
+	struct args a = {0};
+	struct lp_err err = {0};
+	int operand, rc;
+
+	if (!lp_common_parse(&usage, argc, argv, &a, &operand, &rc))
+		return rc;
+	return lp_common_end(&usage, status(&a, &err), &err, a.json);
+}
