@@ -57,15 +57,21 @@ def write_blob(layout, data):
     return {"digest": digest(data), "size": len(data)}
 
 
-def write_layout(layout, layers, tag="latest", media_type="application/vnd.oci.image.layer.v1.tar"):
-    """An OCI layout of one image with these bytes as layers; returns its manifest's bytes."""
+def write_layout(layout, layers, tag="latest", media_type="application/vnd.oci.image.layer.v1.tar",
+                 diff_ids=None, annotations=None):
+    """An OCI layout of one image with these bytes as layers; returns its manifest's bytes.
+
+    diff_ids: of layers that are compressed.  annotations: a dict for each layer.
+    """
     config = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {
-        "type": "layers", "diff_ids": [digest(b) for b in layers]}}).encode()
+        "type": "layers", "diff_ids": diff_ids or [digest(b) for b in layers]}}).encode()
+    notes = [{"annotations": a} for a in annotations] if annotations else [{} for _ in layers]
     manifest = json.dumps({
         "schemaVersion": 2, "mediaType": MANIFEST,
         "config": {"mediaType": "application/vnd.oci.image.config.v1+json",
                    **write_blob(layout, config)},
-        "layers": [{"mediaType": media_type, **write_blob(layout, b)} for b in layers],
+        "layers": [{"mediaType": media_type, **write_blob(layout, b), **note}
+                   for b, note in zip(layers, notes)],
     }).encode()
     entry = {"mediaType": MANIFEST, **write_blob(layout, manifest),
              "annotations": {"org.opencontainers.image.ref.name": tag}}
