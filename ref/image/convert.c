@@ -22,7 +22,8 @@ struct work {
 	int out;			/* the new blob */
 	struct lp_descriptor made;
 	struct lp_digest diffid;
-	struct lp_err err;
+	enum lp_code code;
+	struct lp_err err;		/* when code says so */
 };
 
 /* What comes back from the child. */
@@ -180,7 +181,8 @@ static void run_layer(struct lp_job *job)
 {
 	struct work *w = (struct work *)job;
 
-	if (w->options->to ? convert_layer(w, &w->err) : copy_layer(w, &w->err))
+	w->code = w->options->to ? convert_layer(w, &w->err) : copy_layer(w, &w->err);
+	if (w->code)
 		lp_within(&w->err, "layer %zu", w->n);
 }
 
@@ -209,9 +211,9 @@ static enum lp_code run_layers(struct work *w, size_t n, struct lp_err *err)
 
 		if (t == i)
 			lp_pool_wait(&pool, &w[i].job);
-		if (w[i].err.code && !rc) {
+		if (w[i].code && !rc) {
 			*err = w[i].err;
-			rc = err->code;
+			rc = w[i].code;
 		}
 		w[i].diffid = w[t].diffid;
 		if (t != i && !rc)

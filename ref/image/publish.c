@@ -37,7 +37,8 @@ struct work {
 	int table, tree, data;		/* what the child writes to */
 	struct lp_translate_result result;
 	struct lp_buf run;		/* of struct lp_translate_run */
-	struct lp_err err;
+	enum lp_code code;
+	struct lp_err err;		/* when code says so */
 };
 
 /* In the child. */
@@ -136,7 +137,8 @@ static void run_layer(struct lp_job *job)
 {
 	struct work *w = (struct work *)job;
 
-	if (publish_layer(w, &w->err))
+	w->code = publish_layer(w, &w->err);
+	if (w->code)
 		lp_within(&w->err, "layer %zu", w->n);
 }
 
@@ -172,9 +174,9 @@ static enum lp_code publish_layers(struct publication *p, struct work *w, struct
 	for (size_t i = 0; i < n; i++)
 		lp_pool_wait(&pool, &w[i].job);
 	for (size_t i = 0; i < n && !rc; i++)
-		if (w[i].err.code) {
+		if (w[i].code) {
 			*err = w[i].err;
-			rc = err->code;
+			rc = w[i].code;
 		}
 	return rc;
 }

@@ -20,7 +20,8 @@ struct work {
 	struct lp_store *store;
 	struct lp_progress *progress;
 	size_t n;
-	struct lp_err err;
+	enum lp_code code;
+	struct lp_err err;		/* when code says so */
 };
 
 /* An extraction that remembers the diffID it is told. */
@@ -105,7 +106,8 @@ static void run_layer(struct lp_job *job)
 {
 	struct work *w = (struct work *)job;
 
-	if (unpack_layer(w, &w->err))
+	w->code = unpack_layer(w, &w->err);
+	if (w->code)
 		lp_within(&w->err, "layer %zu", w->n);
 }
 
@@ -133,9 +135,9 @@ enum lp_code lp_unpack(struct lp_image *i, struct lp_store *s, struct lp_progres
 	}
 	for (size_t k = 0; k < n; k++) {
 		lp_pool_wait(&pool, &w[k].job);
-		if (w[k].err.code && !rc) {
+		if (w[k].code && !rc) {
 			*err = w[k].err;
-			rc = err->code;
+			rc = w[k].code;
 		}
 	}
 	free(w);
