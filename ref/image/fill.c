@@ -89,7 +89,8 @@ struct filling {
 	pthread_mutex_t lock;
 	pthread_cond_t over;
 	bool done;
-	struct lp_err err;
+	enum lp_code code;
+	struct lp_err err;		/* when code says so */
 };
 
 static void filled(struct lp_want *w, enum lp_code code, const struct lp_err *err)
@@ -97,6 +98,7 @@ static void filled(struct lp_want *w, enum lp_code code, const struct lp_err *er
 	struct filling *x = (struct filling *)w;
 
 	pthread_mutex_lock(&x->lock);
+	x->code = code;
 	if (code)
 		x->err = *err;
 	x->done = true;
@@ -115,9 +117,9 @@ static enum lp_code fill_layer(struct lp_filler *f, size_t n, struct lp_err *err
 	while (!x.done)
 		pthread_cond_wait(&x.over, &x.lock);
 	pthread_mutex_unlock(&x.lock);
-	if (x.err.code) {
+	if (x.code) {
 		*err = x.err;
-		return err->code;
+		return x.code;
 	}
 	return lp_device_sync(&f->device[n], err);
 }
