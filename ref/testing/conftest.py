@@ -75,20 +75,24 @@ def zoo_layers():
            .add("d/small", b"hello\n", mode=0o4755)
            .add("d/empty")
            .add("d/big", bytes(range(256)) * 40_000)      # 10 MB: three chunks
-           .add("d/link", kind=tarfile.SYMTYPE, linkname="../nowhere/" + "x" * 200)
-           .add("d/hard", kind=tarfile.LNKTYPE, linkname="d/small")
+           .add("d/link", kind=tarfile.SYMTYPE, mode=0o777,
+                linkname="../nowhere/" + "x" * 200)
+           .add("d/hard", kind=tarfile.LNKTYPE, mode=0o4755, linkname="d/small")
            .add("fifo", kind=tarfile.FIFOTYPE, mode=0o600)
            .add("null", kind=tarfile.CHRTYPE, devmajor=1, devminor=3, mode=0o666)
            .add("disk", kind=tarfile.BLKTYPE, devmajor=259, devminor=300)
            .add("n" * 250, b"a name of 250 bytes")
-           .add("/".join(["deep"] * 50) + "/file", b"deep")
            .add("caps", b"#!", mode=0o755, pax_headers={
                "SCHILY.xattr.user.a": "v", "SCHILY.xattr.user.empty": "", "mtime": "1600000000.5"})
            .add("gone/", kind=tarfile.DIRTYPE).add("gone/a", b"a").add("gone/b", b"b")
            .add("opaque/", kind=tarfile.DIRTYPE).add("opaque/old", b"old")
            .add("kept", b"below"))
+    for depth in range(1, 51):
+        low.add("/".join(["deep"] * depth) + "/", kind=tarfile.DIRTYPE)
+    low.add("deep/" * 50 + "file", b"deep")
     high = (Tar().add("gone/", kind=tarfile.DIRTYPE).add("gone/.wh.a")
             .add("opaque/", kind=tarfile.DIRTYPE).add("opaque/.wh..wh..opq").add("opaque/new", b"new")
+            .add("d/", kind=tarfile.DIRTYPE, uid=7, gid=8)
             .add("d/small", b"another\n").add(".wh.kept").add("d/é", "é".encode()))
     return [low.bytes(), high.bytes()]
 
