@@ -43,6 +43,16 @@ static void free_check(struct check *c)
 	lp_buf_free(&c->todo);
 }
 
+/* Zeroed by the system, page by page: a large file with few inodes costs little. */
+static enum lp_code make_units(struct check *c, struct lp_err *err)
+{
+	c->unit = calloc(UNITS(c->e->bytes), sizeof(uint32_t));
+	if (!c->unit)
+		return lp_fail(err, LP_ESYSTEM, LP_NO_OFFSET, NULL, "memory for %zu bytes of tree",
+			       c->e->bytes);
+	return LP_OK;
+}
+
 /* No byte belongs to two records: so no walk is longer than the file. */
 static enum lp_code take(struct check *c, uint64_t at, uint64_t end, struct lp_err *err)
 {
@@ -268,11 +278,7 @@ enum lp_code lp_erofs_check(const struct lp_erofs *e, bool merged, struct lp_err
 	uint64_t head = LP_EROFS_SUPER_AT + LP_EROFS_SUPER_BYTES;
 	struct lp_erofs_inode root;
 
-	c.unit = calloc(UNITS(e->bytes), sizeof(uint32_t));
-	if (!c.unit)
-		return lp_fail(err, LP_ESYSTEM, LP_NO_OFFSET, NULL, "memory for %zu bytes of tree",
-			       e->bytes);
-	if (check_devices(e, err))
+	if (check_devices(e, err) || make_units(&c, err))
 		return err->code;
 	if (take(&c, 0, head, err) ||
 	    (e->ndevice && take(&c, e->device_slot,

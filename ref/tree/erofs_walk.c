@@ -7,7 +7,7 @@
 struct level {
 	uint64_t nid;
 	uint64_t cookie;
-	uint32_t path;		/* bytes of its path */
+	uint32_t path_bytes;	/* of its path */
 };
 
 #define DEPTH_MAX (LP_PATH_MAX / 2)
@@ -33,10 +33,10 @@ static struct level *top(const struct walk *w)
 }
 
 /* Visit @inode, whose path is set; go into a directory. */
-static enum lp_code visit(struct walk *w, const struct lp_erofs_inode *inode, uint32_t path,
+static enum lp_code visit(struct walk *w, const struct lp_erofs_inode *inode, uint32_t path_bytes,
 			  struct lp_err *err)
 {
-	struct level next = {.nid = inode->nid, .path = path};
+	struct level next = {.nid = inode->nid, .path_bytes = path_bytes};
 
 	if (++w->entries > LP_ENTRIES_MAX)
 		return lp_fail(err, LP_ELIMIT, LP_NO_OFFSET, "erofs.limit.entries",
@@ -56,7 +56,7 @@ static enum lp_code visit(struct walk *w, const struct lp_erofs_inode *inode, ui
 static enum lp_code enter_name(struct walk *w, const struct lp_erofs_dirent *d, uint32_t *bytes,
 			       struct lp_err *err)
 {
-	uint32_t at = top(w)->path;
+	uint32_t at = top(w)->path_bytes;
 
 	if (d->name_bytes + 2 > LP_PATH_MAX - at)
 		return lp_fail(err, LP_ELIMIT, LP_NO_OFFSET, "erofs.limit.path",

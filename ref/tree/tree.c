@@ -212,20 +212,13 @@ static enum lp_code add_root(struct lp_tree *t, const struct lp_entry *e, struct
 	return lp_node_fill(t, root, e, err);
 }
 
-static enum lp_code add_hardlink(struct lp_tree *t, struct lp_node *n, const struct lp_entry *e,
-				 struct lp_err *err)
+static enum lp_code fill_hardlink(struct lp_tree *t, struct lp_node *n, const struct lp_entry *e,
+				  struct lp_err *err)
 {
 	if (strlen(e->link) >= LP_PATH_MAX)
 		return lp_fail(err, LP_ELIMIT, LP_NO_OFFSET, "tree.limit.path",
 			       "the path %.60s... has %zu bytes", e->link, strlen(e->link));
-	*n = (struct lp_node){
-		.parent = n->parent,
-		.hash = n->hash,
-		.name = n->name,
-		.name_bytes = n->name_bytes,
-		.kind = LP_ENTRY_HARDLINK,
-		.mode = S_IFREG,
-	};
+	*n = (struct lp_node){.kind = LP_ENTRY_HARDLINK, .mode = S_IFREG};
 	return lp_node_keep(t, e->link, strlen(e->link) + 1, &n->a, err);
 }
 
@@ -235,14 +228,23 @@ static enum lp_code add_real(struct lp_tree *t, const struct place *p, const str
 {
 	uint32_t node = *find_slot(t, p);
 	bool dir = e->kind == LP_ENTRY_NODE && S_ISDIR(e->mode);
-	bool was_dir = node && lp_node_is_dir(lp_node(t, node));
-
 	/* only a directory leaves children behind: they go with it */
-	if ((!node || (was_dir && !dir)) && insert(t, p, &node, err))
+	bool fresh = !node || (lp_node_is_dir(lp_node(t, node)) && !dir);
+	struct lp_node n = {0}, *to;
+
+	if (!fresh)
+		n = *lp_node(t, node);
+	/* nothing is in the tree before all of it is known to be good */
+	if ((e->kind == LP_ENTRY_HARDLINK ? fill_hardlink(t, &n, e, err) : lp_node_fill(t, &n, e, err)) ||
+	    (fresh && insert(t, p, &node, err)))
 		return err->code;
-	if (e->kind == LP_ENTRY_HARDLINK)
-		return add_hardlink(t, lp_node(t, node), e, err);
-	return lp_node_fill(t, lp_node(t, node), e, err);
+	to = lp_node(t, node);
+	n.parent = to->parent;
+	n.hash = to->hash;
+	n.name = to->name;
+	n.name_bytes = to->name_bytes;
+	*to = n;
+	return LP_OK;
 }
 
 enum lp_code lp_tree_add(struct lp_tree *t, const struct lp_entry *e, struct lp_err *err)
