@@ -36,8 +36,10 @@ static void unescape(char *s)
 	char *to = s;
 
 	for (; *s; s++) {
-		if (*s == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] && s[3]) {
-			*to++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
+		unsigned value;
+
+		if (sscanf(s, "\\%3o", &value) == 1) {
+			*to++ = (char)value;
 			s += 3;
 		} else {
 			*to++ = *s;

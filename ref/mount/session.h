@@ -2,7 +2,7 @@
 /*
  * session - what the files of the FUSE server share: its state, and how it reads data.
  *
- * fuse.c mounts, runs threads and answers for names; read.c answers for bytes.
+ * fuse.c mounts and runs threads, names.c answers for names, read.c for bytes.
  */
 #ifndef LP_SESSION_H
 #define LP_SESSION_H
@@ -29,6 +29,8 @@ struct lp_fuse {
 	uint8_t *buffer[LP_FUSE_BUFFERS];	/* of LP_FUSE_READ_MAX bytes; under lock */
 	size_t nbuffer;
 };
+
+extern const struct fuse_lowlevel_ops lp_fuse_operations;
 
 /* The inode a request means; false: the answer was given. */
 bool lp_fuse_inode(struct lp_fuse *f, fuse_req_t req, fuse_ino_t ino,
