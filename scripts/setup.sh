@@ -19,7 +19,8 @@ build='gcc make pkg-config
 	python3'
 # libc6-dev       also the static C library: two images hold a static program of ours
 # libcurl4-openssl-dev, libssl-dev   the registry client; SHA-256
-# zlib1g-dev      gzip as a stream, and checkpoints in it; libdeflate-dev: whole members, twice as fast
+# zlib1g-dev      gzip as a stream, and checkpoints in it
+# libdeflate-dev  whole gzip members, twice as fast
 # libisal-dev     inflates a legacy layer in half of zlib's time
 # fuse3           fusermount3, for mounts without root
 # libmicrohttpd-dev   the embedded registry
