@@ -21,12 +21,20 @@ struct pieces {
 	size_t at;			/* in the piece */
 };
 
+/* Wait until the fetch is the engine's no more: its bytes may all be there before that. */
+static void await_over(struct lp_group *g)
+{
+	while (g->feed->r && g->fetch.bytes && !g->over)
+		pthread_cond_wait(&g->feed->l->came, &g->feed->l->lock);
+}
+
 /* Ask for the next piece; the lock is held. */
 static void next_piece(struct pieces *s)
 {
 	struct lp_group *g = s->g;
 	uint64_t left = g->bytes - s->asked;
 
+	await_over(g);
 	g->fetch.off = g->feed->d->table.layer.frame[g->frame].off + s->asked;
 	g->fetch.bytes = (size_t)(left < g->room ? left : g->room);
 	s->asked += g->fetch.bytes;
@@ -101,15 +109,6 @@ static enum lp_code read_pieces(struct lp_reader *r, void *p, size_t n, size_t *
 		return err->code;
 	s->asked += *got;
 	return LP_OK;
-}
-
-/* The last piece may still be on its way when decoding stops early: its buffer must stay. */
-static void await_over(struct lp_group *g)
-{
-	struct lp_loader *l = g->feed->l;
-
-	while (g->feed->r && g->fetch.bytes && !g->over)
-		pthread_cond_wait(&l->came, &l->lock);
 }
 
 /* Drop @n plain bytes. */

@@ -447,21 +447,22 @@ static void begin_want(struct lp_loader *l, struct lp_want *w, struct lp_news *n
 	TAILQ_INSERT_TAIL(&f->waiting, w, waiting);
 }
 
-void lp_loader_want_all(struct lp_loader *l, struct lp_want *const *w, size_t n)
+void lp_loader_want_all(struct lp_loader *l, struct lp_want *first, size_t n, size_t stride)
 {
+	uint8_t *at = (uint8_t *)first;
 	struct lp_news news;
 
 	lp_news_begin(&news);
 	pthread_mutex_lock(&l->lock);
-	for (size_t i = 0; i < n; i++)
-		begin_want(l, w[i], &news);
+	for (size_t i = 0; i < n; i++, at += stride)
+		begin_want(l, (struct lp_want *)(void *)at, &news);
 	lp_loader_pump(l, &news);
 	lp_news_unlock(l, &news);
 }
 
 void lp_loader_want(struct lp_loader *l, struct lp_want *w)
 {
-	lp_loader_want_all(l, &w, 1);
+	lp_loader_want_all(l, w, 1, sizeof(*w));
 }
 
 void lp_loader_background(struct lp_loader *l, struct lp_want *w)

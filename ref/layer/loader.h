@@ -92,10 +92,11 @@ struct lp_want {
 void lp_loader_want(struct lp_loader *l, struct lp_want *w);
 
 /*
- * Start all @n, in this order: what is neighbours among them is fetched together.  The array
- * is of pointers because wants are embedded; it is not retained.
+ * Start all @n, in this order: what is neighbours among them is fetched together.
+ *
+ * @first   embedded in the first element of an array of elements of @stride bytes
  */
-void lp_loader_want_all(struct lp_loader *l, struct lp_want *const *w, size_t n);
+void lp_loader_want_all(struct lp_loader *l, struct lp_want *first, size_t n, size_t stride);
 
 /* lp_loader_want() at LP_DEMAND, waiting. */
 LP_MUST_CHECK enum lp_code lp_loader_ensure(struct lp_loader *l, uint32_t device, uint64_t off,

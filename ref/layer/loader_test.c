@@ -108,20 +108,18 @@ static void check_prefetch(void)
 {
 	static const struct sample_shape shape = {9, 1000, 9000, 1, 512, &lp_codec_gzip};
 	struct loading_want *w = calloc(1000, sizeof(*w));
-	struct lp_want **list = calloc(1000, sizeof(struct lp_want *));
 	struct lp_loader_count count;
 	struct lp_loader *l = NULL;
 	struct loading g;
 	unsigned bad = 0;
 
-	if (loading_begin(&g, &shape) && w && list && (l = open_file(&g, loading_blob(&g)))) {
+	if (loading_begin(&g, &shape) && w && (l = open_file(&g, loading_blob(&g)))) {
 		for (size_t i = 0; i < 1000; i++) {
 			const struct lp_chunk *c = &g.device.table.layer.chunk[i * 37 % 1000];
 
 			loading_want_init(&w[i], c->device_off, c->bytes, LP_PREFETCH);
-			list[i] = &w[i].want;
 		}
-		lp_loader_want_all(l, list, 1000);
+		lp_loader_want_all(l, &w[0].want, 1000, sizeof(w[0]));
 		for (size_t i = 0; i < 1000; i++)
 			bad += loading_await(&w[i]) || w[i].over != 1;
 		lp_loader_count(l, &count);
@@ -132,7 +130,6 @@ static void check_prefetch(void)
 	}
 	lp_loader_free(&l);
 	free(w);
-	free(list);
 	loading_end(&g);
 }
 

@@ -201,7 +201,7 @@ static void set_name(char out[static LP_STORE_NAME], const char *room,
 	lp_digest_hex(first, one);
 	if (second)
 		lp_digest_hex(second, two);
-	snprintf(out, LP_STORE_NAME, "%s/%s%s%s", room, one, second ? "-" : "", two);
+	snprintf(out, LP_STORE_NAME, "%.8s/%.128s%s%.64s", room, one, second ? "-" : "", two);
 }
 
 void lp_store_device_name(const struct lp_digest *blob, const struct lp_digest *table,

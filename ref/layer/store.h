@@ -76,7 +76,7 @@ bool lp_store_has(struct lp_store *s, const char *name);
 /* Relative names, for the functions above. */
 #define LP_STORE_NAME 224	/* "devices/", two digests of which one may be a sha512 */
 void lp_store_device_name(const struct lp_digest *blob, const struct lp_digest *table,
-			  char out[static LP_STORE_NAME]);	/* @table NULL: legacy */
+			  char out[static LP_STORE_NAME]);	/* @table: SHA-256; NULL: legacy */
 void lp_store_image_name(const struct lp_digest *manifest, char out[static LP_STORE_NAME]);
 void lp_store_layer_name(const struct lp_digest *diffid, char out[static LP_STORE_NAME]);
 

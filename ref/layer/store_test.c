@@ -84,8 +84,8 @@ static void check_names(void)
 	char name[LP_STORE_NAME];
 	struct lp_err err = {0};
 
-	lp_store_device_name(&one, &two, name);
-	CHECK(strlen(name) == 8 + 64 + 1 + 128, "%.30s...", name);
+	lp_store_device_name(&two, &one, name);
+	CHECK(strlen(name) == 8 + 128 + 1 + 64, "%.30s...", name);
 	lp_store_device_name(&one, NULL, name);
 	CHECK(strlen(name) == 8 + 64 && !strncmp(name, "devices/0100", 12), "%.30s...", name);
 	if (!open_store(&s))

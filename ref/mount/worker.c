@@ -170,8 +170,8 @@ static enum lp_code prefetch(struct worker *w, const struct lp_msg *m, int fd, s
 		free(b);
 		return err->code;
 	}
-	for (size_t i = 0; i < n; i++)
-		lp_loader_want(w->loader, &b->run[i].want);
+	/* All at once, so that neighbours are fetched together. */
+	lp_loader_want_all(w->loader, &b->run[0].want, n, sizeof(b->run[0]));
 	end_batch(b);
 	return LP_OK;
 }
