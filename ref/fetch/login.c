@@ -77,7 +77,8 @@ char *lp_login_basic(const struct lp_login *l)
 		lp_base64_encode(pair, n, out + sizeof(start) - 1);
 		out[room - 1] = '\0';
 	} else {
-		wipe(&out);
+		free(out);
+		out = NULL;
 	}
 	if (pair)
 		OPENSSL_cleanse(pair, n);

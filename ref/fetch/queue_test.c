@@ -37,10 +37,19 @@ static void permit(unsigned n)
 	pthread_mutex_unlock(&gate.lock);
 }
 
-static void wait_until(const unsigned *count, unsigned n)
+/* Until @n requests have come, or some fetch has failed so that they never will. */
+static void wait_came(unsigned n)
 {
 	pthread_mutex_lock(&gate.lock);
-	while (*count < n)
+	while (gate.came < n && !gate.failed)
+		pthread_cond_wait(&gate.change, &gate.lock);
+	pthread_mutex_unlock(&gate.lock);
+}
+
+static void wait_over(unsigned n)
+{
+	pthread_mutex_lock(&gate.lock);
+	while (gate.over < n)
 		pthread_cond_wait(&gate.change, &gate.lock);
 	pthread_mutex_unlock(&gate.lock);
 }
@@ -118,22 +127,22 @@ static void test_priorities(void)
 	}
 	for (size_t i = 1; i < 6; i++)
 		fetch(r, &p[i], i, i < 4 ? LP_BACKGROUND : LP_PREFETCH);
-	wait_until(&gate.came, 2);
+	wait_came(2);
 	fetch(r, &p[0], 0, LP_DEMAND);
-	wait_until(&gate.over, 1);
+	wait_over(1);
 	CHECK(p[0].done == 1 && gate.came == 3 && gate.piece[2] == 0,
 	      "demand has a connection of its own, the others have two");
 	fetch(r, &p[6], 6, LP_DEMAND);
 	fetch(r, &p[7], 7, LP_DEMAND);
-	wait_until(&gate.came, 4);
+	wait_came(4);
 	lp_registry_hurry(r, &p[3].f, LP_DEMAND);
 	lp_registry_hurry(r, &p[6].f, LP_DEMAND);
 	permit(1);
-	wait_until(&gate.came, 5);
+	wait_came(5);
 	permit(1);
-	wait_until(&gate.came, 6);
+	wait_came(6);
 	permit(FETCHES);
-	wait_until(&gate.over, FETCHES);
+	wait_over(FETCHES);
 	CHECK(!gate.failed && gate.piece[3] == 6 && gate.piece[4] == 7 && gate.piece[5] == 3,
 	      "demand goes first, and what was hurried behind it");
 	for (size_t i = 0; i < FETCHES; i++)
@@ -156,7 +165,7 @@ static void test_free(void)
 	if (r) {
 		for (size_t i = 0; i < FETCHES - 1; i++)
 			fetch(r, &p[i], i + 1, i % 2 ? LP_DEMAND : LP_PREFETCH);
-		wait_until(&gate.came, 1);
+		wait_came(1);
 	}
 	lp_registry_free(&r);
 	CHECK(!r, "freed, and told so");
@@ -180,7 +189,7 @@ static void test_nothing(void)
 	if (r) {
 		p = (struct piece){.f = {.done = done, .p = p.p}};
 		lp_registry_fetch(r, &p.f);
-		wait_until(&gate.over, 1);
+		wait_over(1);
 		CHECK(p.done == 1 && !p.code && !s.requests, "no bytes need no request");
 	}
 	lp_registry_free(&r);
