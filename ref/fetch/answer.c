@@ -108,9 +108,12 @@ void lp_answer_check(struct lp_exchange *x)
 {
 	struct lp_answer *a = &x->answer;
 
-	if (a->checked || curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &a->status) ||
-	    !a->status)
+	if (a->checked || curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &a->status))
 		return;
+	if (a->status < 200) { /* none, or one that only announces the answer */
+		a->status = 0;
+		return;
+	}
 	a->checked = true;
 	a->again = true;
 	if (a->status / 100 != 2 || x->method == LP_HEAD)

@@ -71,6 +71,8 @@ static bool set_common(struct lp_exchange *x, CURL *e)
 	} else {
 		curl_easy_setopt(e, CURLOPT_PIPEWAIT, to.tls ? 1L : 0L);
 	}
+	if (x->weight)
+		curl_easy_setopt(e, CURLOPT_STREAM_WEIGHT, (long)x->weight);
 	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);

@@ -83,6 +83,7 @@ struct lp_exchange {
 	const void *body;	/* LP_POST, LP_PUT */
 	uint64_t body_bytes;
 	unsigned stall_ms;	/* 0: the registry's */
+	unsigned weight;	/* RFC 7540, 5.3.2: 1 to 256; 0: the usual one */
 	void *owner;		/* the asker's */
 
 	/* the answer */

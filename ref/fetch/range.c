@@ -116,6 +116,9 @@ static void over(struct lp_exchange *x, enum lp_code code, const struct lp_err *
 void lp_range_begin(struct lp_registry *r, struct lp_fetch *f)
 {
 	static const struct lp_exchange_ops ops = {take, NULL, over};
+	static const unsigned weight[] = {
+		[LP_DEMAND] = 256, [LP_PREFETCH] = 16, [LP_BACKGROUND] = 1,
+	};
 	struct range *g = calloc(1, sizeof(*g));
 	bool low = f->priority != LP_DEMAND;
 	char digest[LP_DIGEST_TEXT];
@@ -140,6 +143,7 @@ void lp_range_begin(struct lp_registry *r, struct lp_fetch *f)
 	g->x.blob = f->blob;
 	g->x.off = f->off;
 	g->x.bytes = f->bytes;
+	g->x.weight = weight[f->priority];
 	lp_engine_run(r, &g->x);
 }
 

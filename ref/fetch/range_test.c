@@ -6,6 +6,8 @@
 #include "testing/server.h"
 #include "testing/test.h"
 
+#include <poll.h>
+
 #define BLOB_BYTES 200000u
 #define OFF 70000u
 #define BYTES 50000u
@@ -203,6 +205,74 @@ static void longer_part(struct test_request *q)
 	q->close = true;
 }
 
+static void send_chunked(struct test_request *q, const uint8_t *p, size_t n, bool end)
+{
+	char line[20];
+
+	for (size_t i = 0; i < n; i += 5000) {
+		test_send(q, line, (size_t)snprintf(line, sizeof(line), "%zx\r\n",
+						    n - i < 5000 ? n - i : 5000));
+		test_send(q, p + i, n - i < 5000 ? n - i : 5000);
+		test_send(q, "\r\n", 2);
+	}
+	if (end)
+		test_send(q, "0\r\n\r\n", 5);
+	else
+		q->close = true;
+}
+
+static void chunked(struct test_request *q)
+{
+	size_t off, n;
+
+	if (test_range(q, BLOB_BYTES, &off, &n))
+		test_say(q, "206 Part\r\nContent-Range: bytes %zu-%zu/%u\r\n", off, off + n - 1,
+			 BLOB_BYTES);
+	else
+		test_say(q, "200 OK\r\n");
+	test_send(q, "Transfer-Encoding: chunked\r\n\r\n", 30);
+	send_chunked(q, blob + off, q->n ? n : 30000, q->n);
+}
+
+static void trickle(struct test_request *q)
+{
+	size_t off, n;
+
+	test_range(q, BLOB_BYTES, &off, &n);
+	test_say(q, "%s\r\nContent-Length: %zu\r\nContent-Range: bytes %zu-%zu/%u\r\n\r\n",
+		 n < BLOB_BYTES ? "206 Part" : "200 OK", n, off, off + n - 1, BLOB_BYTES);
+	for (size_t i = 0; i < n && !q->close; i++) {
+		test_send(q, blob + off + i, 1);
+		poll(NULL, 0, 2);
+	}
+}
+
+static void endless_head(struct test_request *q)
+{
+	test_say(q, "200 OK\r\n");
+	while (!q->close)
+		test_send(q, "X-Field: something rather long to make it go faster\r\n", 53);
+}
+
+static void endless_line(struct test_request *q)
+{
+	test_say(q, "200 OK\r\nX-Field: ");
+	while (!q->close)
+		test_send(q, "something rather long to make it go faster", 42);
+}
+
+static void endless_continue(struct test_request *q)
+{
+	while (!q->close)
+		test_say(q, "100 Continue\r\n\r\n");
+}
+
+static void not_http(struct test_request *q)
+{
+	test_send(q, "SSH-2.0-x\r\n", 11);
+	q->close = true;
+}
+
 /* Is the request as it should be? */
 static void proper_request(struct test_request *q)
 {
@@ -241,6 +311,12 @@ static const struct scenario {
 	{"416", status_416, NULL, LP_EREMOTE, LP_EREMOTE, 1, NULL, 416},
 	{"short bodies", short_bodies, NULL, LP_OK, LP_OK, 3, NULL, 0},
 	{"smaller parts", smaller_parts, NULL, LP_OK, LP_EREMOTE, 3, RANGE_RULE, 0},
+	{"chunks, the first time broken", chunked, NULL, LP_OK, LP_OK, 2, NULL, 0},
+	{"a trickle", trickle, NULL, LP_EREMOTE, LP_EREMOTE, 3, "registry.transport.stall", 0},
+	{"an endless head", endless_head, NULL, LP_EREMOTE, LP_EREMOTE, 0, NULL, 0},
+	{"an endless line", endless_line, NULL, LP_EREMOTE, LP_EREMOTE, 0, NULL, 0},
+	{"an endless 100 Continue", endless_continue, NULL, LP_EREMOTE, LP_EREMOTE, 0, NULL, 0},
+	{"another protocol", not_http, NULL, LP_EREMOTE, LP_EREMOTE, 0, NULL, 0},
 	{"a reset", reset_once, NULL, LP_OK, LP_OK, 2, NULL, 0},
 	{"a stall", stall_once, NULL, LP_OK, LP_OK, 2, NULL, 0},
 	{"a stall in a body", stall_in_body, NULL, LP_OK, LP_OK, 2, NULL, 0},
