@@ -8,6 +8,11 @@
 #ifndef LB_COMMAND_H
 #define LB_COMMAND_H
 
+int lb_cmd_gate(int argc, char **argv);
 int lb_cmd_registry(int argc, char **argv);
+int lb_cmd_report(int argc, char **argv);
+int lb_cmd_run(int argc, char **argv);
+int lb_cmd_systems(int argc, char **argv);
+int lb_cmd_workloads(int argc, char **argv);
 
 #endif
