@@ -58,12 +58,13 @@ def write_blob(layout, data):
 
 
 def write_layout(layout, layers, tag="latest", media_type="application/vnd.oci.image.layer.v1.tar",
-                 diff_ids=None, annotations=None):
+                 diff_ids=None, annotations=None, config=None):
     """An OCI layout of one image with these bytes as layers; returns its manifest's bytes.
 
-    diff_ids: of layers that are compressed.  annotations: a dict for each layer.
+    diff_ids: of layers that are compressed.  annotations: a dict for each layer.  config: what
+    to run.
     """
-    config = json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {
+    config = json.dumps({"architecture": "amd64", "os": "linux", "config": config or {}, "rootfs": {
         "type": "layers", "diff_ids": diff_ids or [digest(b) for b in layers]}}).encode()
     notes = [{"annotations": a} for a in annotations] if annotations else [{} for _ in layers]
     manifest = json.dumps({

@@ -95,8 +95,8 @@ static enum lp_code explain(const struct lp_runtime *r, const struct lp_buf *log
 		if (says(log, "not found") || says(log, "no such file"))
 			return lp_fail(err, LP_EMISSING, LP_NO_OFFSET, "mount.runtime.command",
 				       "the command is not in the image");
-		if (says(log, "permission denied") || says(log, "is a directory") ||
-		    says(log, "exec format"))
+		if (says(log, "permission denied") || says(log, "not permitted") ||
+		    says(log, "is a directory") || says(log, "exec format"))
 			return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, "mount.runtime.command",
 				       "the command cannot be executed");
 	}
