@@ -94,8 +94,12 @@ $(B)/libbench.a: $(call obj,$(call part,bench)) $(B)/sources
 define link
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $(filter %.o %.a,$^) $(LIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(WRAP) -Wl,--as-needed -o $@ $(filter %.o %.a,$^) $(LIBS)
 endef
+# testing/steps.h: what a crash may come between.
+$(B)/ref/layer/crash_test: WRAP := -Wl,--wrap=write,--wrap=pwrite64,--wrap=fdatasync,--wrap=fsync \
+        -Wl,--wrap=rename,--wrap=renameat,--wrap=renameat2,--wrap=ftruncate64,--wrap=linkat \
+        -Wl,--wrap=mkdirat,--wrap=unlinkat
 
 $(B)/lazypull:  $(B)/ref/cmd/lazypull.o $(B)/libref.a ; $(link)
 $(B)/lazybench: $(B)/bench/lazybench.o $(B)/libbench.a $(B)/libref.a ; $(link)
