@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -110,8 +111,8 @@ enum lp_code lp_file_load(int dirfd, const char *path, size_t max, struct lp_buf
 	return LP_OK;
 }
 
-enum lp_code lp_file_save(int dirfd, const char *path, const void *p, size_t n,
-			  struct lp_err *err)
+static enum lp_code replace(int dirfd, const char *path, const void *p, size_t n, bool sync,
+			    struct lp_err *err)
 {
 	LP_AUTO(lp_fd_close) int fd = -1;
 	const char *slash = strrchr(path, '/');
@@ -128,12 +129,24 @@ enum lp_code lp_file_save(int dirfd, const char *path, const void *p, size_t n,
 		unlinkat(dirfd, tmp, 0);
 		return lp_within(err, "%s", path);
 	}
-	if (fdatasync(fd) || renameat(dirfd, tmp, dirfd, path)) {
+	if ((sync && fdatasync(fd)) || renameat(dirfd, tmp, dirfd, path)) {
 		lp_fail_errno(err, "save %s", path);
 		unlinkat(dirfd, tmp, 0);
 		return err->code;
 	}
 	return LP_OK;
+}
+
+enum lp_code lp_file_put(int dirfd, const char *path, const void *p, size_t n,
+			 struct lp_err *err)
+{
+	return replace(dirfd, path, p, n, false, err);
+}
+
+enum lp_code lp_file_save(int dirfd, const char *path, const void *p, size_t n,
+			  struct lp_err *err)
+{
+	return replace(dirfd, path, p, n, true, err);
 }
 
 enum lp_code lp_map_fd(struct lp_map *m, int fd, struct lp_err *err)

@@ -29,6 +29,10 @@ LP_MUST_CHECK enum lp_code lp_file_bytes(int fd, uint64_t *bytes, struct lp_err 
 LP_MUST_CHECK enum lp_code lp_file_load(int dirfd, const char *path, size_t max,
 					struct lp_buf *out, struct lp_err *err);
 
+/* lp_file_save() without the sync: whoever makes it durable does that later. */
+LP_MUST_CHECK enum lp_code lp_file_put(int dirfd, const char *path, const void *p, size_t n,
+				       struct lp_err *err);
+
 /*
  * lp_file_save - @n bytes as @path (relative to @dirfd), whole or not at all.
  *

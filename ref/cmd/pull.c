@@ -76,7 +76,8 @@ static enum lp_code pull(const struct args *a, const char *name, struct lp_err *
 	    lp_common_open(&a->common, name, &image, err))
 		return err->code;
 	lp_event(&events, "resolved");
-	if (fetch(a, &image, &store, err))
+	store.later = true;
+	if (fetch(a, &image, &store, err) || lp_store_settle(&store, err))
 		return err->code;
 	lp_event(&events, "rootfs");
 	if (a->complete || a->how == EXTRACT)

@@ -172,13 +172,16 @@ enum lp_code lp_rootfs_open(struct lp_rootfs *r, const struct lp_common *c,
 	r->events.fd = args->events ? (int)args->events : -1;
 	lp_event(&r->events, "request");
 	if (choose_mode(r, &a, err) || lp_common_image(c, a.creds, &a.options, err) ||
-	    lp_reference_parse(name, &a.ref, err) || lp_store_open(&r->store, c->store, err))
+	    lp_reference_parse(name, &a.ref, err) || lp_store_open(&r->store, c->store, err) ||
+	    lp_settler_start(&r->settler, &r->store, err))
 		return err->code;
+	r->store.later = true;
 	return r->mode == LP_MODE_FUSE ? open_fuse(r, &a, err) : open_unpacked(r, &a, err);
 }
 
 void lp_rootfs_free(struct lp_rootfs *r)
 {
+	lp_settler_free(&r->settler);
 	lp_client_free(&r->client);
 	lp_local_free(&r->local);
 	lp_image_free(&r->image);

@@ -13,6 +13,7 @@
 
 #include "cmd/common.h"
 #include "image/local.h"
+#include "layer/settler.h"
 #include "mount/client.h"
 
 enum lp_mode { LP_MODE_AUTO, LP_MODE_FUSE, LP_MODE_EXTRACT, LP_MODE_KERNEL };
@@ -44,6 +45,7 @@ struct lp_rootfs_args {
 
 struct lp_rootfs {
 	struct lp_store store;
+	struct lp_settler settler;
 	struct lp_client client;	/* of FUSE mounts */
 	struct lp_image image;		/* of unpacked ones */
 	struct lp_local local;		/* of FUSE mounts */

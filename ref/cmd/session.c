@@ -6,8 +6,11 @@
 enum lp_code lp_session_open(struct lp_session *s, const struct lp_common *c, const char *name,
 			     struct lp_err *err)
 {
-	if (lp_store_open(&s->store, c->store, err) || lp_common_open(c, name, &s->image, err) ||
-	    lp_publish(&s->image, &s->store, c->allow_unverified, NULL, err) ||
+	if (lp_store_open(&s->store, c->store, err) || lp_common_open(c, name, &s->image, err))
+		return err->code;
+	s->store.later = true;
+	if (lp_publish(&s->image, &s->store, c->allow_unverified, NULL, err) ||
+	    lp_store_settle(&s->store, err) ||
 	    lp_filler_open(&s->filler, &s->image, &s->store, err))
 		return err->code;
 	return LP_OK;

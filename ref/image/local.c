@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "image/local.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,9 +133,9 @@ static enum lp_code open_dir(struct lp_store *s, const struct lp_digest *manifes
 	char name[LP_STORE_NAME];
 
 	lp_store_image_name(manifest, name);
-	*dir = openat(s->dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (*dir < 0 && errno == ENOENT)
+	if (!lp_store_has(s, name))
 		return lp_fail(err, LP_EMISSING, LP_NO_OFFSET, NULL, "%s: not in the store", name);
+	*dir = openat(s->dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (*dir < 0 || flock(*dir, LOCK_SH))
 		return lp_fail_errno(err, "%s", name);
 	return LP_OK;
@@ -265,7 +264,7 @@ enum lp_code lp_local_save(const struct lp_local *l, int dir, struct lp_err *err
 	LP_AUTO(lp_buf_free) struct lp_buf text = {0};
 
 	if (image_json(l, dir, &j, err) || lp_json_print(j, &text, JSON_MAX, err) ||
-	    lp_file_save(dir, "image.json", text.p, text.len, err))
+	    lp_file_put(dir, "image.json", text.p, text.len, err))
 		return err->code;
 	return LP_OK;
 }

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define RULE_RESULT "image.parser.result"
 #define LAYERS_AT_ONCE 8 /* ours: enough to overlap round trips, few enough children */
@@ -275,11 +276,13 @@ static enum lp_code build(struct publication *p, struct lp_err *err)
 	if (!rc && !(rc = publish_layers(p, w, err)) && !(rc = keep_devices(p, w, err)) &&
 	    !(rc = merge(p, w, err)) &&
 	    !(rc = collect_runs(p, w, err)) &&
-	    !(rc = lp_file_save(p->stage, "manifest.json", p->image->manifest_text.p,
+	    !(rc = lp_file_put(p->stage, "manifest.json", p->image->manifest_text.p,
 				p->image->manifest_text.len, err)) &&
-	    !(rc = lp_file_save(p->stage, "config.json", p->image->config_text.p,
+	    !(rc = lp_file_put(p->stage, "config.json", p->image->config_text.p,
 				p->image->config_text.len, err)))
 		rc = lp_local_save(&p->local, p->stage, err);
+	if (!rc && !p->store->later && syncfs(p->stage))
+		rc = lp_fail_errno(err, "sync the image");
 	work_free(w, n);
 	return rc;
 }

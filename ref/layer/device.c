@@ -13,8 +13,9 @@
 #define PIECE_BYTES 65536	/* ours: what is read at a time to hash a chunk again */
 #define RULE_CHUNK "layer.chunk.digest"
 
-/* Copy all of @from to the new file @name in @dir, durably. */
-static enum lp_code copy_file(int dir, const char *name, int from, struct lp_err *err)
+/* Copy all of @from to the new file @name in @dir. */
+static enum lp_code copy_file(const struct lp_store *s, int dir, const char *name, int from,
+			      struct lp_err *err)
 {
 	LP_AUTO(lp_fd_close) int fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	uint8_t piece[PIECE_BYTES];
@@ -29,29 +30,29 @@ static enum lp_code copy_file(int dir, const char *name, int from, struct lp_err
 		if (lp_file_pread(from, off, piece, n, err) || lp_file_write(fd, piece, n, err))
 			return lp_within(err, "copy %s", name);
 	}
-	if (fdatasync(fd))
-		return lp_fail_errno(err, "sync %s", name);
-	return LP_OK;
+	return lp_store_sync(s, fd, err);
 }
 
 /* Give the file behind @fd a second name; without /proc, or on another disk, a copy. */
-static enum lp_code link_file(int dir, const char *name, int fd, struct lp_err *err)
+static enum lp_code link_file(const struct lp_store *s, int dir, const char *name, int fd,
+			      struct lp_err *err)
 {
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (!linkat(AT_FDCWD, path, dir, name, AT_SYMLINK_FOLLOW))
 		return LP_OK;
-	return copy_file(dir, name, fd, err);
+	return copy_file(s, dir, name, fd, err);
 }
 
 /* @data, or a sparse file, as long as the device is. */
-static enum lp_code make_data(int dir, int data, uint64_t device_bytes, struct lp_err *err)
+static enum lp_code make_data(const struct lp_store *s, int dir, int data, uint64_t device_bytes,
+			      struct lp_err *err)
 {
 	LP_AUTO(lp_fd_close) int fd = -1;
 	uint64_t bytes = 0;
 
-	if (data >= 0 && link_file(dir, "data", data, err))
+	if (data >= 0 && link_file(s, dir, "data", data, err))
 		return err->code;
 	fd = openat(dir, "data", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
@@ -62,13 +63,13 @@ static enum lp_code make_data(int dir, int data, uint64_t device_bytes, struct l
 		return lp_fail(err, LP_EFORMAT, device_bytes, "store.device.data",
 			       "%llu bytes of data for a device of %llu", (unsigned long long)bytes,
 			       (unsigned long long)device_bytes);
-	if (fchmod(fd, 0600) || ftruncate(fd, (off_t)device_bytes) || fsync(fd))
-		return lp_fail_errno(err, "sync data");
-	return LP_OK;
+	if (fchmod(fd, 0600) || ftruncate(fd, (off_t)device_bytes))
+		return lp_fail_errno(err, "size data");
+	return lp_store_sync(s, fd, err);
 }
 
-static enum lp_code make_ready(int dir, const struct lp_table *t, bool complete,
-			       struct lp_err *err)
+static enum lp_code make_ready(const struct lp_store *s, int dir, const struct lp_table *t,
+			       bool complete, struct lp_err *err)
 {
 	size_t bytes = lp_ready_words(t->layer.nchunk) * sizeof(uint64_t);
 	LP_AUTO(lp_buf_free) struct lp_buf words = {0};
@@ -79,7 +80,7 @@ static enum lp_code make_ready(int dir, const struct lp_table *t, bool complete,
 	memset(words.p, complete ? 0xff : 0, bytes);
 	if (complete)
 		((uint64_t *)(void *)words.p)[id.nchunk / 64] = ((uint64_t)1 << id.nchunk % 64) - 1;
-	return lp_ready_save(dir, &id, (const uint64_t *)(const void *)words.p, err);
+	return lp_ready_save(dir, &id, (const uint64_t *)(const void *)words.p, !s->later, err);
 }
 
 enum lp_code lp_device_create(struct lp_store *s, int table_fd, bool legacy, int data,
@@ -97,9 +98,9 @@ enum lp_code lp_device_create(struct lp_store *s, int table_fd, bool legacy, int
 		return LP_OK;
 	if (lp_store_stage(s, stage, &dir, err))
 		return err->code;
-	if (copy_file(dir, "table", table_fd, err) ||
-	    make_data(dir, data, t.layer.device_bytes, err) ||
-	    make_ready(dir, &t, data >= 0, err) || lp_store_publish(s, stage, name, err)) {
+	if (copy_file(s, dir, "table", table_fd, err) ||
+	    make_data(s, dir, data, t.layer.device_bytes, err) ||
+	    make_ready(s, dir, &t, data >= 0, err) || lp_store_publish(s, stage, name, err)) {
 		if (lp_store_remove(s, stage, &ignored))
 			lp_within(err, "%s stays behind", stage);
 		return lp_within(err, "%.80s", name);
@@ -318,7 +319,7 @@ enum lp_code lp_device_sync(struct lp_device *d, struct lp_err *err)
 		unready(d, words);
 		return err->code;
 	}
-	if (lp_ready_save(d->dir, &d->id, words, err))
+	if (lp_ready_save(d->dir, &d->id, words, true, err))
 		return err->code;
 	d->saved = count + 1;
 	return LP_OK;

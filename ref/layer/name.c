@@ -45,7 +45,8 @@ enum lp_code lp_store_name_set(struct lp_store *s, const char *image_name,
 		return lp_fail(err, LP_ESYSTEM, LP_NO_OFFSET, NULL, "remember the name %.60s",
 			       image_name);
 	if (lp_json_print(names, &text, NAMES_MAX, err) ||
-	    lp_file_save(s->dir, FILE_NAME, text.p, text.len, err))
+	    (s->later ? lp_file_put(s->dir, FILE_NAME, text.p, text.len, err)
+		      : lp_file_save(s->dir, FILE_NAME, text.p, text.len, err)))
 		return err->code;
 	return LP_OK;
 }

@@ -68,7 +68,7 @@ enum lp_code lp_ready_make(struct lp_ready_id *id, const struct lp_table *t, str
 }
 
 enum lp_code lp_ready_save(int dir, const struct lp_ready_id *id, const uint64_t *words,
-			   struct lp_err *err)
+			   bool sync, struct lp_err *err)
 {
 	size_t bits = lp_ready_words(id->nchunk) * sizeof(*words);
 	size_t bytes = HEADER_BYTES + bits + SUM_BYTES;
@@ -81,7 +81,8 @@ enum lp_code lp_ready_save(int dir, const struct lp_ready_id *id, const uint64_t
 		return err->code;
 	lp_digest_of(LP_SHA256, b.p, b.len, &sum);
 	if (lp_buf_add(&b, sum.b, SUM_BYTES, bytes, err) ||
-	    lp_file_save(dir, "ready", b.p, b.len, err))
+	    (sync ? lp_file_save(dir, "ready", b.p, b.len, err)
+		  : lp_file_put(dir, "ready", b.p, b.len, err)))
 		return err->code;
 	return LP_OK;
 }
@@ -176,7 +177,7 @@ static enum lp_code load_or_make(int dir, struct lp_ready_id *id, uint64_t *word
 	if (getrandom(id->made, sizeof(id->made), 0) != (ssize_t)sizeof(id->made))
 		return lp_fail_errno(err, "random bytes");
 	memset(words, 0, lp_ready_words(id->nchunk) * sizeof(*words));
-	return lp_ready_save(dir, id, words, err);
+	return lp_ready_save(dir, id, words, true, err);
 }
 
 enum lp_code lp_live_open(struct lp_live *l, struct lp_store *s, const char *name, int dir,

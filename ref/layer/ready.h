@@ -38,7 +38,8 @@ LP_MUST_CHECK enum lp_code lp_ready_make(struct lp_ready_id *id, const struct lp
 
 /* Save @words, lp_ready_words() of them, as the ready file in @dir: whole or not at all. */
 LP_MUST_CHECK enum lp_code lp_ready_save(int dir, const struct lp_ready_id *id,
-					 const uint64_t *words, struct lp_err *err);
+					 const uint64_t *words, bool sync,
+					 struct lp_err *err);
 
 /*
  * lp_ready_load - the ready file in @dir.

@@ -128,10 +128,12 @@ enum lp_code lp_store_publish(struct lp_store *s, const char *name, const char *
 {
 	LP_AUTO(lp_fd_close) int fd = openat(s->dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (fd < 0 || fsync(fd))
+	if (fd < 0 || (!s->later && fsync(fd)))
 		return lp_fail_errno(err, "publish %s", name);
+	if (s->later && lp_file_put(fd, LP_STORE_UNSETTLED, s->boot, strlen(s->boot), err))
+		return err->code;
 	if (!renameat2(s->dir, name, s->dir, final, RENAME_NOREPLACE))
-		return sync_parent(s, final, err);
+		return s->later ? LP_OK : sync_parent(s, final, err);
 	if (errno != EEXIST)
 		return lp_fail_errno(err, "publish %s", final);
 	return lp_store_remove(s, name, err);

@@ -190,7 +190,7 @@ bool lp_store_has(struct lp_store *s, const char *name)
 {
 	struct stat st;
 
-	return !fstatat(s->dir, name, &st, AT_SYMLINK_NOFOLLOW);
+	return !fstatat(s->dir, name, &st, AT_SYMLINK_NOFOLLOW) && !lp_store_stale(s, name);
 }
 
 static void set_name(char out[static LP_STORE_NAME], const char *room,

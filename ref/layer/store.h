@@ -21,6 +21,7 @@
 #include "base/digest.h"
 #include "base/file.h"
 
+#define LP_STORE_UNSETTLED "unsettled"	/* see lp_store_settle() */
 #define LP_STORE_RUN 92		/* bytes: sun_path has 108, and "/control.sock" must fit behind */
 
 struct lp_store {
@@ -28,6 +29,7 @@ struct lp_store {
 	char run[LP_STORE_RUN];	/* of its run directory; absolute */
 	char boot[37];		/* what live bitmaps are keyed by: changes when the machine starts */
 	int dir;		/* descriptor of path, or -1 */
+	bool later;		/* sync what is published by lp_store_settle() only */
 };
 
 /*
@@ -57,10 +59,26 @@ LP_MUST_CHECK enum lp_code lp_store_stage(struct lp_store *s, char name[static L
  * lp_store_publish - rename the staged directory @name to @final (relative), durably.
  *
  * If @final is there already, @name is dropped.  The directory and its new place are synced;
- * files in it that must survive a crash were synced by whoever wrote them.
+ * files in it that must survive a crash were synced by whoever wrote them.  With s->later
+ * nothing is synced.
  */
 LP_MUST_CHECK enum lp_code lp_store_publish(struct lp_store *s, const char *name,
 					    const char *final, struct lp_err *err);
+
+/*
+ * lp_store_settle - make durable what was published with s->later.
+ *
+ * Until then such a directory carries a file "unsettled" that names the boot: after another
+ * boot the directory counts as absent and is removed, since nobody knows what of it was
+ * written.  One sync of the file system for everything, off the path of whoever waits.
+ */
+LP_MUST_CHECK enum lp_code lp_store_settle(struct lp_store *s, struct lp_err *err);
+
+/* fdatasync @fd, unless s->later. */
+LP_MUST_CHECK enum lp_code lp_store_sync(const struct lp_store *s, int fd, struct lp_err *err);
+
+/* Did an earlier boot leave the directory @name unsettled?  Then it is removed. */
+bool lp_store_stale(struct lp_store *s, const char *name);
 
 /*
  * lp_store_remove - remove a directory of the store and all below it; LP_EMISSING.
@@ -70,7 +88,7 @@ LP_MUST_CHECK enum lp_code lp_store_publish(struct lp_store *s, const char *name
 LP_MUST_CHECK enum lp_code lp_store_remove(struct lp_store *s, const char *name,
 					   struct lp_err *err);
 
-/* True if @name (relative) exists. */
+/* True if @name (relative) exists and is not stale. */
 bool lp_store_has(struct lp_store *s, const char *name);
 
 /* Relative names, for the functions above. */

@@ -240,6 +240,33 @@ static void check_deep(void)
 	      "a tree of depth %d is removed %s", depth, err.msg);
 }
 
+/* Published and not synced: whole until the machine stops, then only if it was settled. */
+static void check_settle(void)
+{
+	static const char *const final[] = {"images/settled", "layers/unsettled"};
+	LP_AUTO(lp_store_free) struct lp_store s = {0};
+	struct lp_err err = {0};
+
+	if (!open_store(&s))
+		return;
+	s.later = true;
+	for (size_t i = 0; i < 2; i++) {
+		LP_AUTO(lp_fd_close) int dir = -1;
+		char name[LP_STAGE_NAME];
+
+		CHECK(!lp_store_stage(&s, name, &dir, &err) &&
+		      !lp_store_publish(&s, name, final[i], &err) && lp_store_has(&s, final[i]),
+		      "%s is there at once %s", final[i], err.msg);
+		if (!i)
+			CHECK(!lp_store_settle(&s, &err) && !lp_store_settle(&s, &err),
+			      "settled, twice");
+	}
+	s.boot[0] ^= 1;
+	CHECK(lp_store_has(&s, final[0]), "what was settled is there after another boot");
+	CHECK(!lp_store_has(&s, final[1]) &&
+	      faccessat(s.dir, final[1], F_OK, AT_SYMLINK_NOFOLLOW), "the rest is removed");
+}
+
 int main(void)
 {
 	struct lp_store s = {0};
@@ -253,6 +280,7 @@ int main(void)
 	check_two_processes();
 	check_sweep_run();
 	check_deep();
+	check_settle();
 	if (open_store(&s))
 		snprintf(run, sizeof(run), "%s", s.run);
 	lp_store_free(&s);

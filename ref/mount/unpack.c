@@ -79,7 +79,7 @@ static enum lp_code fill(struct work *w, int dir, struct lp_err *err)
 	if (lp_digest_check(&got, &w->image->config.diffid[w->n], LP_NO_OFFSET,
 			    "oci.config.diffid", "the plain layer", err))
 		return err->code;
-	if (syncfs(dir))
+	if (!w->store->later && syncfs(dir))
 		return lp_fail_errno(err, "sync");
 	return LP_OK;
 }
