@@ -4,6 +4,7 @@
  * kernel mounts it must be one and the same.
  */
 #include "tree/canonical.h"
+#include "tree/merge.h"
 
 #include "layer/layer.h"
 
@@ -176,7 +177,7 @@ static bool scan(struct scan *s, const char *path)
 struct content {
 	struct lp_canonical_data data;
 	const struct lp_erofs *e;
-	int device;
+	int device[2];
 };
 
 static enum lp_code digest(struct lp_canonical_data *d, const struct lp_erofs_inode *inode,
@@ -196,7 +197,7 @@ static enum lp_code digest(struct lp_canonical_data *d, const struct lp_erofs_in
 			return err->code;
 		n = x.bytes < n ? (size_t)x.bytes : n;
 		memset(buffer, 0, n);
-		if (x.device && lp_file_pread(c->device, x.device_off, buffer, n, err))
+		if (x.device && lp_file_pread(c->device[x.device - 1], x.device_off, buffer, n, err))
 			return err->code;
 		lp_hash_add(&h, buffer, n);
 		off += n;
@@ -248,18 +249,21 @@ static void check_fsck(int fd, int device)
 	CHECK(!system(command), "fsck.erofs finds nothing wrong");
 }
 
-/* Mount @image over @device, attached nowhere; -1 and the reason where that is not possible. */
-static int mount_image(int image, int device, char why[static 256])
+/* Mount @image over @n devices, attached nowhere; -1 and the reason where that is not possible. */
+static int mount_image(int image, const int *device, size_t n, char why[static 256])
 {
 	LP_AUTO(lp_fd_close) int fs = fsopen("erofs", FSOPEN_CLOEXEC);
-	char source[64], extra[64];
+	char path[64];
 	int fd = -1;
+	bool ok;
 
-	snprintf(source, sizeof(source), "/proc/self/fd/%d", image);
-	snprintf(extra, sizeof(extra), "/proc/self/fd/%d", device);
-	if (fs >= 0 && !fsconfig(fs, FSCONFIG_SET_STRING, "source", source, 0) &&
-	    !fsconfig(fs, FSCONFIG_SET_STRING, "device", extra, 0) &&
-	    !fsconfig(fs, FSCONFIG_SET_FLAG, "ro", NULL, 0) &&
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", image);
+	ok = fs >= 0 && !fsconfig(fs, FSCONFIG_SET_STRING, "source", path, 0);
+	for (size_t i = 0; ok && i < n; i++) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", device[i]);
+		ok = !fsconfig(fs, FSCONFIG_SET_STRING, "device", path, 0);
+	}
+	if (ok && !fsconfig(fs, FSCONFIG_SET_FLAG, "ro", NULL, 0) &&
 	    !fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
 		fd = fsmount(fs, FSMOUNT_CLOEXEC, 0);
 	snprintf(why, 256, "mounting EROFS from a file: %s", strerror(errno));
@@ -292,14 +296,15 @@ static unsigned int count_wrong_links(int a, int b, const struct text *t)
 	return wrong;
 }
 
-static void check_mount(const struct scan *s, int image, struct text *want, bool links)
+/* @dir: where link counts must be the same, or -1. */
+static void check_mount(int image, const int *device, size_t n, struct text *want, int dir)
 {
 	LP_AUTO(free_text) struct text got = {.writer = {keep}};
 	LP_AUTO(lp_fd_close) int fd = -1;
 	struct lp_err err = {0};
 	char why[256];
 
-	fd = mount_image(image, s->device, why);
+	fd = mount_image(image, device, n, why);
 	if (fd < 0) {
 		skip("the kernel's mount", why);
 		return;
@@ -307,8 +312,8 @@ static void check_mount(const struct scan *s, int image, struct text *want, bool
 	CHECK(!lp_canonical_dir(fd, true, &got.writer, &err), "the kernel's mount as text: %s",
 	      err.msg);
 	check_same(want, &got, "the kernel's mount");
-	if (links)
-		CHECK(!count_wrong_links(s->dir, fd, want), "with the same link counts");
+	if (dir >= 0)
+		CHECK(!count_wrong_links(dir, fd, want), "with the same link counts");
 }
 
 /* An unnamed file in @dir. */
@@ -321,7 +326,7 @@ static void check_image(struct scan *s, int image, bool links)
 {
 	LP_AUTO(free_text) struct text want = {.writer = {keep}}, got = {.writer = {keep}};
 	LP_AUTO(lp_map_free) struct lp_map map = {0};
-	struct content c = {.data = {digest}, .device = s->device};
+	struct content c = {.data = {digest}, .device = {s->device, -1}};
 	struct lp_err err = {0};
 	struct lp_erofs e;
 
@@ -334,7 +339,7 @@ static void check_image(struct scan *s, int image, bool links)
 	CHECK(!lp_canonical_erofs(&e, &c.data, &got.writer, &err), "the tree as text: %s", err.msg);
 	check_same(&want, &got, "our reader");
 	check_fsck(image, s->device);
-	check_mount(s, image, &want, links);
+	check_mount(image, &s->device, 1, &want, links ? s->dir : -1);
 }
 
 static void test_directory(const char *path, const char *scratch, bool links)
@@ -486,6 +491,90 @@ static void test_text(void)
 		printf("# %s\n%s", err.msg, failed ? "" : (const char *)got.buf.p);
 }
 
+#define B(n) ((uint64_t)(n) * LP_BLOCK)
+
+/* Two layers: the second hides and replaces parts of the first. */
+static const struct lp_extent first_x[] = {{B(1), B(1), B(3), 1}, {B(8), B(6) + 5, B(10), 1}};
+static const struct lp_extent second_x[] = {{0, 5000, B(7), 1}};
+static const struct lp_entry first_layer[] = {
+	{.path = "etc", .mode = S_IFDIR | 0711, .mtime = 9},
+	{.path = "etc/holes", .mode = S_IFREG | 0600, .size = B(40) + 1, .extent = first_x, .nextent = 2},
+	{.path = "etc/hole", .mode = S_IFREG | 0600, .size = 123456789},
+	{.path = "etc/gone", .mode = S_IFREG},
+	{.path = "etc/link", .kind = LP_ENTRY_HARDLINK, .link = "etc/holes"},
+	{.path = "var/old", .mode = S_IFREG},
+};
+static const struct lp_entry second_layer[] = {
+	{.path = "etc/new", .mode = S_IFREG | 0640, .size = 5000, .extent = second_x, .nextent = 1},
+	{.path = "etc/gone", .kind = LP_ENTRY_WHITEOUT},
+	{.path = "var", .kind = LP_ENTRY_OPAQUE},
+	{.path = "var/again", .kind = LP_ENTRY_HARDLINK, .link = "etc/new"},
+};
+
+static const struct lp_erofs_device two[2] = {{"1", B(64)}, {"2", B(16)}};
+
+/* A layer of @n entries with device @which, open in @e. */
+static enum lp_code make_layer(const struct lp_entry *entry, size_t n, size_t which, int fd,
+			       struct lp_map *map, struct lp_erofs *e)
+{
+	LP_AUTO(lp_tree_free) struct lp_tree t = {0};
+	struct lp_err err = {0};
+
+	if (lp_tree_open(&t, &err))
+		return err.code;
+	for (size_t i = 0; i < n; i++)
+		if (lp_tree_add(&t, &entry[i], &err))
+			return err.code;
+	if (lp_tree_end(&t, &err) || lp_erofs_write(&t, &two[which], 1, fd, &err) ||
+	    lp_map_fd(map, fd, &err))
+		return err.code;
+	return lp_erofs_open(e, map->p, map->bytes, &err);
+}
+
+static void fill_device(int fd, size_t which)
+{
+	uint8_t block[LP_BLOCK];
+
+	for (uint64_t at = 0; at < two[which].bytes; at += LP_BLOCK) {
+		memset(block, (int)(at / LP_BLOCK + 100 * which + 1), sizeof(block));
+		if (pwrite(fd, block, sizeof(block), (off_t)at) != (ssize_t)sizeof(block))
+			return;
+	}
+}
+
+/* The merged tree as our reader and as the kernel sees it, over two devices. */
+static void test_merged(const char *scratch)
+{
+	LP_AUTO(free_text) struct text want = {.writer = {keep}};
+	LP_AUTO(lp_tree_free) struct lp_tree t = {0};
+	int fd[5];
+	struct lp_map map[3] = {{0}};
+	struct content c = {.data = {digest}};
+	struct lp_erofs layer[2], e;
+	struct lp_err err = {0};
+
+	for (size_t i = 0; i < 5; i++)
+		fd[i] = temporary(scratch);
+	for (size_t i = 0; i < 2; i++)
+		fill_device(c.device[i] = fd[i], i);
+	if (fd[4] < 0)
+		skip("two layers", "no O_TMPFILE beside the test");
+	else if (CHECK(!make_layer(first_layer, 6, 0, fd[2], &map[0], &layer[0]) &&
+		       !make_layer(second_layer, 4, 1, fd[3], &map[1], &layer[1]) &&
+		       !lp_tree_open(&t, &err) && !lp_tree_merge(layer, 2, &t, &err) &&
+		       !lp_erofs_write(&t, two, 2, fd[4], &err) && !lp_map_fd(&map[2], fd[4], &err) &&
+		       !lp_erofs_open(&e, map[2].p, map[2].bytes, &err) &&
+		       !lp_erofs_check(&e, true, &err), "two layers are merged: %s", err.msg)) {
+		c.e = &e;
+		CHECK(!lp_canonical_erofs(&e, &c.data, &want.writer, &err), "as text: %s", err.msg);
+		check_mount(fd[4], fd, 2, &want, -1);
+	}
+	for (size_t i = 0; i < 5; i++)
+		lp_fd_close(&fd[i]);
+	for (size_t i = 0; i < 3; i++)
+		lp_map_free(&map[i]);
+}
+
 int main(int argc, char **argv)
 {
 	bool torture = getenv("LP_FAIL_ALLOC");
@@ -495,6 +584,7 @@ int main(int argc, char **argv)
 	snprintf(scratch, sizeof(scratch), "%s", argv[0]);
 	snprintf(odd, sizeof(odd), "%s/odd.%d", dirname(scratch), getpid());
 	test_text();
+	test_merged(scratch);
 	make_odd(odd, torture ? FEW : MANY);
 	test_directory(odd, scratch, true);
 	snprintf(command, sizeof(command), "chmod -R u+rwx '%s'; rm -rf '%s'", odd, odd);

@@ -98,8 +98,10 @@ static enum lp_code insert(struct lp_tree *t, const struct place *p, uint32_t *n
 	*node = t->nnode - 1;
 	lp_node(t, *node)->hash = p->hash;
 	slot = find_slot(t, p);
-	if (*slot)
+	if (*slot) {
 		lp_node(t, *slot)->flags |= LP_NODE_DEAD;
+		t->parent_node = NONE; /* which may have been below it */
+	}
 	*slot = *node;
 	return LP_OK;
 }
@@ -119,6 +121,7 @@ enum lp_code lp_tree_open(struct lp_tree *t, struct lp_err *err)
 	if (make_node(&made, 0, "", 0, err) || set_slots(&made, FIRST_SLOTS, err))
 		return err->code;
 	imply_directory(lp_node(&made, 0));
+	made.parent_node = NONE;
 	*t = made;
 	made = (struct lp_tree){0};
 	return LP_OK;
@@ -130,6 +133,7 @@ void lp_tree_free(struct lp_tree *t)
 	lp_buf_free(&t->text);
 	lp_buf_free(&t->hash);
 	lp_buf_free(&t->order);
+	lp_buf_free(&t->parent);
 	*t = (struct lp_tree){0};
 }
 
@@ -175,27 +179,53 @@ static enum lp_code enter(struct lp_tree *t, const struct place *p, uint32_t *di
 	return LP_OK;
 }
 
+/* The directory with the path of @bytes bytes at @path, which must not be empty. */
+static enum lp_code enter_path(struct lp_tree *t, const char *path, size_t bytes, uint32_t *dir,
+			       struct lp_err *err)
+{
+	const char *end = path + bytes, *slash = path;
+	struct place p;
+
+	*dir = 0;
+	for (const char *at = path; slash; at = slash + 1) {
+		size_t n;
+
+		slash = memchr(at, '/', (size_t)(end - at));
+		n = (size_t)((slash ? slash : end) - at);
+		if (check_name(at, n, err))
+			return err->code;
+		place_name(t, *dir, at, n, &p);
+		if (enter(t, &p, dir, err))
+			return err->code;
+	}
+	t->parent_node = NONE;
+	t->parent.len = 0;
+	if (lp_buf_add(&t->parent, path, bytes, LP_PATH_MAX, err))
+		return err->code;
+	t->parent_node = *dir;
+	return LP_OK;
+}
+
 /* Where the last component of @path belongs; its parents are made. */
 static enum lp_code place_path(struct lp_tree *t, const char *path, struct place *out,
 			       struct lp_err *err)
 {
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	size_t bytes = strlen(name), above = slash ? (size_t)(slash - path) : 0;
 	uint32_t dir = 0;
 
-	if (strlen(path) >= LP_PATH_MAX)
+	if (above + bytes + 2 > LP_PATH_MAX)
 		return lp_fail(err, LP_ELIMIT, LP_NO_OFFSET, "tree.limit.path",
 			       "the path %.60s... has %zu bytes", path, strlen(path));
-	for (;;) {
-		size_t bytes = strcspn(path, "/");
-
-		if (check_name(path, bytes, err))
-			return err->code;
-		place_name(t, dir, path, bytes, out);
-		if (!path[bytes])
-			return LP_OK;
-		if (enter(t, out, &dir, err))
-			return err->code;
-		path += bytes + 1;
-	}
+	if (check_name(name, bytes, err))
+		return err->code;
+	if (slash && t->parent_node != NONE && above == t->parent.len &&
+	    !memcmp(t->parent.p, path, above))
+		dir = t->parent_node;
+	else if (slash && enter_path(t, path, above, &dir, err))
+		return err->code;
+	place_name(t, dir, name, bytes, out);
+	return LP_OK;
 }
 
 static enum lp_code add_root(struct lp_tree *t, const struct lp_entry *e, struct lp_err *err)

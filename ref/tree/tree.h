@@ -23,6 +23,8 @@ struct lp_tree {
 	struct lp_buf text;	/* names, targets, xattrs, extents */
 	struct lp_buf hash;	/* uint32_t slots: (parent, name) -> node; until the end */
 	struct lp_buf order;	/* uint32_t: children of directories, sorted; after the end */
+	struct lp_buf parent;	/* path of the last entry's directory: the next one's, mostly */
+	uint32_t parent_node;	/* and its node, or UINT32_MAX */
 	struct lp_siphash_key key;
 	uint32_t nnode;
 	bool ended;
