@@ -273,7 +273,7 @@ static enum lp_code inflate_some(struct gunzip *g, void *p, size_t n, size_t *go
 	lp_input_skip(&g->in, (size_t)(g->z.next_in - g->in.p));
 	*got = room - g->z.avail_out;
 	g->plain += *got;
-	/* ISA-L wants it above the window's size only, and its 32 bits would wrap. */
+	/* Some versions judge distances by it, and its 32 bits wrap at 4 GiB. */
 	if (g->z.total_out > UINT32_MAX / 2)
 		g->z.total_out -= UINT32_MAX / 4;
 	if (g->bad && !*got)

@@ -491,12 +491,10 @@ static void test_many_xattrs(void)
 int main(void)
 {
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-		test_good(i, SIZE_MAX);
-		test_good(i, 100);
+		test_good(i, i % 2 ? 100 : SIZE_MAX);
 	}
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		test_bad(i, SIZE_MAX);
-		test_bad(i, 100);
+		test_bad(i, i % 2 ? SIZE_MAX : 100);
 	}
 	test_cut();
 	test_many_xattrs();
