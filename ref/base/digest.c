@@ -66,12 +66,11 @@ void lp_digest_text(const struct lp_digest *d, char out[static LP_DIGEST_TEXT])
 	snprintf(out, LP_DIGEST_TEXT, "%.15s:%.128s", algs[d->alg].name, hex);
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+/* Values of digits, plus one; 0: no digit that a digest may have. */
+static const uint8_t hex_value[256] = {
+	['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4, ['4'] = 5, ['5'] = 6, ['6'] = 7, ['7'] = 8,
+	['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+};
 
 enum lp_code lp_digest_parse(const char *text, size_t n, struct lp_digest *out,
 			     struct lp_err *err)
@@ -95,12 +94,13 @@ enum lp_code lp_digest_parse(const char *text, size_t n, struct lp_digest *out,
 			       "\"%.*s\" has %zu digits, want %zu", show, text, n - name - 1,
 			       2 * algs[d.alg].bytes);
 	for (size_t i = 0; i < algs[d.alg].bytes; i++) {
-		int high = hex_value(colon[1 + 2 * i]), low = hex_value(colon[2 + 2 * i]);
+		unsigned high = hex_value[(uint8_t)colon[1 + 2 * i]];
+		unsigned low = hex_value[(uint8_t)colon[2 + 2 * i]];
 
-		if (high < 0 || low < 0)
+		if (!high || !low)
 			return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_DIGEST,
 				       "\"%.*s\" has a digit that is not [0-9a-f]", show, text);
-		d.b[i] = (uint8_t)(high << 4 | low);
+		d.b[i] = (uint8_t)((high - 1) << 4 | (low - 1));
 	}
 	*out = d;
 	return LP_OK;
