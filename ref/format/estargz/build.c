@@ -16,7 +16,6 @@
 #define RULE_LIMIT "estargz.limit.toc"
 
 #define CHUNK_BYTES ((uint64_t)4 << 20)	/* the reference writer's default */
-#define LEVEL 9				/* its level too */
 
 /*
  * Headers that follow a body share its member, as the reference writer has it; a million
@@ -285,8 +284,6 @@ enum lp_code lp_estargz_build(const struct lp_spool *in, const struct lp_build_o
 		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL,
 			       "chunks of %" PRIu64 " bytes, at most %zu", b.chunk_bytes,
 			       LP_FRAME_MAX);
-	if (o.level == LP_LEVEL_DEFAULT)
-		o.level = LEVEL;
 	if (lp_order_make(&b.order, in, o.prefetch, o.nprefetch, err) ||
 	    lp_pack_open(&b.pack, in, &o, &lp_codec_gzip, out, err))
 		return err->code;
