@@ -27,11 +27,12 @@ void lp_input_free(struct lp_input *in)
 
 enum lp_code lp_input_fill(struct lp_input *in, size_t least, struct lp_err *err)
 {
-	uint8_t *start = in->window + LP_INPUT_BACK;
+	uint8_t *start;
 	size_t back, got;
 
 	if (in->left >= least || !in->from)
 		return LP_OK;
+	start = in->window + LP_INPUT_BACK;
 	back = (size_t)(in->p - in->window);
 	if (back > LP_INPUT_BACK)
 		back = LP_INPUT_BACK;
