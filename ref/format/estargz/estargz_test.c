@@ -98,6 +98,8 @@ static bool same_entries(const struct logsink *a, const struct logsink *b)
 	char *line[2][64];
 	size_t n[2];
 
+	if (!a->ended || !b->ended)
+		return false;
 	for (int k = 0; k < 2; k++) {
 		snprintf(text[k], sizeof(text[k]), "%s", (const char *)side[k]->entries.p);
 		n[k] = 0;
