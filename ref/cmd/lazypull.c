@@ -15,6 +15,7 @@ static const struct command {
 	{"convert", "write an image in another format", lp_cmd_convert},
 	{"inspect", "show what an image is made of", lp_cmd_inspect},
 	{"tree", "print a file tree as canonical JSON lines", lp_cmd_tree},
+	{"check", "verify everything of an image", lp_cmd_check},
 	{"cat", "print files of an image", lp_cmd_cat},
 	{"mount", "mount an image", lp_cmd_mount},
 	{"umount", "unmount an image", lp_cmd_umount},

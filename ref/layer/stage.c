@@ -273,6 +273,19 @@ static void sweep_run(struct lp_store *s, int run)
 		closedir(list);
 }
 
+void lp_store_discard(struct lp_store *s)
+{
+	LP_AUTO(lp_fd_close) int run = open(s->run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *list = run < 0 ? NULL : list_of(run);
+	const struct dirent *e;
+
+	while (list && (e = next_of(list)))
+		unlinkat(run, e->d_name, 0);
+	if (list)
+		closedir(list);
+	rmdir(s->run);
+}
+
 enum lp_code lp_store_sweep(struct lp_store *s, struct lp_err *err)
 {
 	LP_AUTO(lp_fd_close) int tmp = openat(s->dir, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -116,6 +116,9 @@ LP_MUST_CHECK enum lp_code lp_store_name_set(struct lp_store *s, const char *ima
 LP_MUST_CHECK enum lp_code lp_store_name_get(struct lp_store *s, const char *image_name,
 					     struct lp_digest *manifest, struct lp_err *err);
 
+/* Forget the live state of a store that nobody else uses and that is removed next. */
+void lp_store_discard(struct lp_store *s);
+
 /* Remove staging directories whose maker is gone, and live state of earlier boots. */
 LP_MUST_CHECK enum lp_code lp_store_sweep(struct lp_store *s, struct lp_err *err);
 

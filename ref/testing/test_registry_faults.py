@@ -144,6 +144,18 @@ sys.stdout.write(tar[512:512 + size].decode())
 """
 
 
+def test_check_finds_a_flip_that_no_chunk_covers(root, zoo_estargz, tmp_path):
+    """Between the members of an eStargz layer lie bytes that lazy reading never looks at."""
+    blob, descriptor = layers_of(zoo_estargz)[0]
+    toc = json.loads(run("python3", "-c", TOC, blob))
+    first = min(e["offset"] for e in toc["entries"] if e.get("offset"))
+    with embedded.Registry(root=root, knobs=[f"corrupt={descriptor['digest']}:{first - 3}"]) as r:
+        image = f"{r.host}/estargz:latest"
+        run(LAZYPULL, "pull", "--complete", f"--store={tmp_path}/store", image)
+        words = run(LAZYPULL, "check", f"--store={tmp_path}/store", image, status=1)
+        assert "oci.layer.digest" in words
+
+
 def test_flipped_store(zoo_estargz, tmp_path):
     """A byte changed behind our back, in each file that is trusted by its digest."""
     image, store = f"oci:{zoo_estargz}", tmp_path / "store"

@@ -100,3 +100,10 @@ def test_zstd_and_plain_layers(work, zoo, store, zoo_tree):
     for word in ("zstd", "none", "gzip"):
         layout = convert(zoo, work / f"oci-{word}", "--to=oci", f"--compressor={word}")
         assert tree(f"oci:{layout}", store) == zoo_tree
+
+
+def test_check_accepts_what_is_whole(zoo, zoo_estargz, store):
+    for layout, layers in ((zoo, 2), (zoo_estargz, 2)):
+        assert f"{layers} layers verified" in run(LAZYPULL, "check", f"--store={store}",
+                                                  f"oci:{layout}")
+    assert not [p for p in (store / "tmp").iterdir() if p.is_dir()]
