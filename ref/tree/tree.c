@@ -187,7 +187,7 @@ static enum lp_code enter_path(struct lp_tree *t, const char *path, size_t bytes
 	struct place p;
 
 	*dir = 0;
-	for (const char *at = path; slash; at = slash + 1) {
+	for (const char *at = path; slash; at = slash ? slash + 1 : end) {
 		size_t n;
 
 		slash = memchr(at, '/', (size_t)(end - at));
