@@ -9,6 +9,7 @@
 #ifndef LP_TESTING_STEPS_H
 #define LP_TESTING_STEPS_H
 
+#include <stdbool.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
