@@ -4,11 +4,9 @@
 #include <errno.h>
 #include <time.h>
 
-#define STACK_BYTES ((size_t)256 << 10) /* ours */
-
-static void *settle(void *arg)
+static void settle(struct lp_job *job)
 {
-	struct lp_settler *t = arg;
+	struct lp_settler *t = (struct lp_settler *)job;
 	struct timespec end;
 	struct lp_err err;
 	enum lp_code code;
@@ -22,31 +20,23 @@ static void *settle(void *arg)
 	pthread_mutex_unlock(&t->lock);
 	code = lp_store_settle(t->store, &err);
 	(void)code; /* what stays unsettled is pulled again after the next boot, no more */
-	return NULL;
 }
 
 enum lp_code lp_settler_start(struct lp_settler *t, struct lp_store *s, struct lp_err *err)
 {
 	pthread_condattr_t clock;
-	pthread_attr_t stack;
-	int rc;
 
+	*t = (struct lp_settler){.job = {.run = settle}};
+	if (lp_pool_start(&t->pool, 1, err))
+		return err->code;
 	pthread_condattr_init(&clock);
 	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_cond_init(&t->wake, &clock);
 	pthread_condattr_destroy(&clock);
-	pthread_attr_init(&stack);
-	pthread_attr_setstacksize(&stack, STACK_BYTES);
-	t->stop = false;
 	t->store = s;
-	rc = pthread_create(&t->thread, &stack, settle, t);
-	pthread_attr_destroy(&stack);
-	if (!rc)
-		return LP_OK;
-	t->store = NULL;
-	errno = rc;
-	return lp_fail_errno(err, "start a thread");
+	lp_pool_put(&t->pool, &t->job);
+	return LP_OK;
 }
 
 void lp_settler_free(struct lp_settler *t)
@@ -57,7 +47,7 @@ void lp_settler_free(struct lp_settler *t)
 	t->stop = true;
 	pthread_cond_signal(&t->wake);
 	pthread_mutex_unlock(&t->lock);
-	pthread_join(t->thread, NULL);
+	lp_pool_free(&t->pool);
 	pthread_cond_destroy(&t->wake);
 	pthread_mutex_destroy(&t->lock);
 	t->store = NULL;

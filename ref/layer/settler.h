@@ -8,14 +8,14 @@
 #ifndef LP_SETTLER_H
 #define LP_SETTLER_H
 
+#include "base/pool.h"
 #include "layer/store.h"
-
-#include <pthread.h>
 
 #define LP_SETTLE_SECONDS 3	/* ours: behind the start of nearly everything */
 
 struct lp_settler {
-	pthread_t thread;
+	struct lp_job job;		/* first */
+	struct lp_pool pool;		/* of one thread, which takes no signals */
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	struct lp_store *store;		/* borrowed; NULL: not started */
