@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "base/pool.h"
 
-#include <errno.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdlib.h>
+#include "base/thread.h"
 
-#define STACK_BYTES ((size_t)256 << 10) /* ours: the largest frame of ours is 64 KiB */
+#include <sched.h>
+#include <stdlib.h>
 
 size_t lp_processors(void)
 {
@@ -43,31 +41,8 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* Signals are for the thread that waits for them, never for a worker. */
-static int start_threads(struct lp_pool *p, size_t nthread)
-{
-	pthread_attr_t attr;
-	sigset_t all, old;
-	int rc = pthread_attr_init(&attr);
-
-	if (rc)
-		return rc;
-	rc = pthread_attr_setstacksize(&attr, STACK_BYTES);
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	while (!rc && p->nthread < nthread) {
-		rc = pthread_create(&p->thread[p->nthread], &attr, work, p);
-		p->nthread += !rc;
-	}
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
-	return rc;
-}
-
 enum lp_code lp_pool_start(struct lp_pool *p, size_t nthread, struct lp_err *err)
 {
-	int rc;
-
 	if (!nthread)
 		nthread = lp_processors();
 	*p = (struct lp_pool){.thread = calloc(nthread, sizeof(*p->thread))};
@@ -77,11 +52,11 @@ enum lp_code lp_pool_start(struct lp_pool *p, size_t nthread, struct lp_err *err
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->put, NULL);
 	pthread_cond_init(&p->done, NULL);
-	rc = start_threads(p, nthread);
-	if (rc) {
+	for (; p->nthread < nthread; p->nthread++) {
+		if (!lp_thread_start(&p->thread[p->nthread], work, p, err))
+			continue;
 		lp_pool_free(p);
-		errno = rc;
-		return lp_fail_errno(err, "start %zu threads", nthread);
+		return err->code;
 	}
 	return LP_OK;
 }

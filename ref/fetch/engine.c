@@ -3,17 +3,16 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "base/version.h"
 #include "fetch/answer.h"
 #include "fetch/range.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define STACK_BYTES ((size_t)256 << 10)	/* ours: curl and a TLS handshake take about 60 KiB */
 #define BUFFER_BYTES 65536L		/* ours: what one read from a socket may bring */
 #define SLEEP_MAX_MS 60000		/* ours: nothing depends on it */
 #define SLOW_BYTES 1024			/* ours: fewer in a whole stall time are a stall */
@@ -396,23 +395,6 @@ static void *run(void *of)
 	return NULL;
 }
 
-static int start_thread(struct lp_registry *r)
-{
-	pthread_attr_t attr;
-	sigset_t all, before;
-	int rc = pthread_attr_init(&attr);
-
-	if (rc)
-		return rc;
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	sigfillset(&all); /* signals are for the program's threads; SIGPIPE for nobody */
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&r->thread, &attr, run, r);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	return rc;
-}
-
 enum lp_code lp_engine_start(struct lp_registry *r, struct lp_err *err)
 {
 	r->global = !curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -421,9 +403,8 @@ enum lp_code lp_engine_start(struct lp_registry *r, struct lp_err *err)
 	if (!r->multi || !r->idle)
 		return lp_fail(err, LP_ESYSTEM, LP_NO_OFFSET, NULL, "start curl");
 	curl_multi_setopt(r->multi, CURLMOPT_MAXCONNECTS, 2L * (long)r->o.connections);
-	errno = start_thread(r);
-	if (errno)
-		return lp_fail_errno(err, "start a thread");
+	if (lp_thread_start(&r->thread, run, r, err))
+		return err->code;
 	r->started = true;
 	return LP_OK;
 }

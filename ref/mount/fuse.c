@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "mount/session.h"
 
+#include "base/thread.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -12,8 +14,7 @@
 #include <unistd.h>
 
 #define THREADS 8			/* ours: a read that waits holds none */
-#define STACK_BYTES ((size_t)256 << 10)
-#define STACK_TEXT "262144"
+#define STACK_TEXT "262144"		/* LP_THREAD_STACK, for libfuse */
 
 uint8_t *lp_fuse_take(struct lp_fuse *f)
 {
@@ -55,7 +56,12 @@ static void *loop(void *arg)
 {
 	struct lp_fuse *f = arg;
 	struct fuse_loop_config *c = fuse_loop_cfg_create();
+	sigset_t end;
 
+	/* The one signal that may come: end_threads(). */
+	sigemptyset(&end);
+	sigaddset(&end, SIGUSR2);
+	pthread_sigmask(SIG_UNBLOCK, &end, NULL);
 	if (c) {
 		fuse_loop_cfg_set_clone_fd(c, 1);
 		fuse_loop_cfg_set_max_threads(c, THREADS);
@@ -92,16 +98,8 @@ static void *scan(void *arg)
 static enum lp_code start(pthread_t *thread, bool *started, void *(*run)(void *), void *arg,
 			  struct lp_err *err)
 {
-	pthread_attr_t attr;
-	int rc;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	rc = pthread_create(thread, &attr, run, arg);
-	pthread_attr_destroy(&attr);
-	*started = !rc;
-	errno = rc;
-	return rc ? lp_fail_errno(err, "start a thread") : LP_OK;
+	*started = !lp_thread_start(thread, run, arg, err);
+	return *started ? LP_OK : err->code;
 }
 
 static enum lp_code make_session(struct lp_fuse *f, int fd, struct lp_err *err)

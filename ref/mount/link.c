@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -13,7 +14,6 @@
 
 #define NS_PER_MS 1000000u
 #define DOUBT_MS 200			/* ours: how often gone() is asked */
-#define STACK_BYTES ((size_t)256 << 10)
 
 /* Unlink the first wait that @match says; NULL: none. */
 static struct lp_wait *take(struct lp_link *l, bool (*match)(const struct lp_wait *w, uint64_t v),
@@ -120,9 +120,6 @@ static void *run(void *arg)
 
 enum lp_code lp_link_open(struct lp_link *l, int socket, struct lp_err *err)
 {
-	pthread_attr_t attr;
-	int rc;
-
 	*l = (struct lp_link){.socket = socket, .next_id = 1};
 	pthread_mutex_init(&l->lock, NULL);
 	l->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -131,15 +128,9 @@ enum lp_code lp_link_open(struct lp_link *l, int socket, struct lp_err *err)
 		lp_fd_close(&l->socket);
 		return err->code;
 	}
-	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	rc = pthread_create(&l->thread, &attr, run, l);
-	pthread_attr_destroy(&attr);
-	l->started = !rc;
-	if (!rc)
+	l->started = !lp_thread_start(&l->thread, run, l, err);
+	if (l->started)
 		return LP_OK;
-	errno = rc;
-	lp_fail_errno(err, "start a thread");
 	lp_link_free(l);
 	return err->code;
 }
