@@ -47,6 +47,8 @@ static void end(struct world *w)
 static enum lp_code write_chunk(struct world *w, struct lp_device *d, uint32_t i,
 				struct lp_err *err)
 {
+	if (i >= d->table.layer.nchunk)
+		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL, "the device is not open");
 	return lp_device_write(d, i, w->sample.plain.p + d->table.layer.chunk[i].device_off, err);
 }
 
@@ -160,7 +162,7 @@ static void check_torn(struct world *w)
 	memcpy(boot, w->s.boot, sizeof(boot));
 	if (!CHECK(!lp_file_load(w->s.dir, path, 4096, &ready, &err), "a ready file"))
 		return;
-	for (size_t i = 0; i < ready.len; i++) {
+	for (size_t i = 0; i < ready.len && !(i && test_tortured()); i++) {
 		LP_AUTO(lp_device_free) struct lp_device d = {0};
 
 		snprintf(w->s.boot, sizeof(w->s.boot), "%08zx", i);
@@ -169,7 +171,7 @@ static void check_torn(struct world *w)
 			!lp_device_open(&d, &w->s, w->name, LP_DEVICE_READ, &err) && !right(w, &d);
 		ready.p[i] ^= 8;
 	}
-	CHECK(none == ready.len, "%zu damaged ready files, %zu without bits", ready.len, none);
+	CHECK(none == (test_tortured() ? 1 : ready.len), "%zu damaged ready files, %zu without bits", ready.len, none);
 	memcpy(w->s.boot, boot, sizeof(boot));
 }
 
@@ -187,6 +189,8 @@ static void check_reborn(struct world *w)
 	      !strcmp(name, w->name) && !lp_device_open(&d, &w->s, name, LP_DEVICE_WRITE, &err) &&
 	      !right(w, &d), "made again: no bits");
 	CHECK(!write_chunk(w, &d, 3, &err) && !lp_device_verify(&d, 3, &err), "a chunk verifies");
+	if (!d.table.layer.nchunk)
+		return;
 	CHECK(pwrite(d.data, "?", 1, (off_t)d.table.layer.chunk[3].device_off) == 1 &&
 	      lp_device_verify(&d, 3, &err) == LP_EDIGEST && err.rule &&
 	      !strcmp(err.rule, "store.device.chunk") && !lp_device_chunk_ready(&d, 3),
@@ -255,8 +259,10 @@ static void check_wrong_table(struct world *w)
 	uint8_t table[4096];
 	ssize_t n;
 
-	if (sample_make(&s, &other, &err))
+	if (sample_make(&s, &other, &err)) {
+		sample_free(&s);
 		return;
+	}
 	n = pread(s.table, table, sizeof(table), 0);
 	snprintf(path, sizeof(path), "%s/table", w->name);
 	CHECK(n > 0 && !lp_file_save(w->s.dir, path, table, (size_t)n, &err) &&

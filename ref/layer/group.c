@@ -290,7 +290,7 @@ enum lp_start lp_group_again(struct lp_feed *f, uint32_t i, enum lp_priority pri
 
 void lp_group_hurry(struct lp_feed *f, uint32_t i, enum lp_priority priority)
 {
-	struct lp_group *g;
+	struct lp_group *g = NULL;
 
 	TAILQ_FOREACH(g, &f->l->groups, link) {
 		if (g->feed != f || i < g->first || i >= g->end || !g->mine[i - g->first])

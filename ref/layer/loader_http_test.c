@@ -325,16 +325,26 @@ static void check_wrong(uint32_t times, const struct sample_shape *shape)
 	end(&w);
 }
 
-static void check_failing(void)
+static void check_failing(const struct sample_shape *shape)
+{
+	struct lp_err err = {0};
+	struct world w;
+
+	if (begin(&w, shape, NULL)) {
+		net.fails = 1;
+		CHECK(ensure(&w, 5, &err) && err.code != LP_EDIGEST, "a registry that fails: %s",
+		      err.msg);
+		CHECK(!ensure(&w, 5, &err) && loading_right(&w.g) > 0, "the next one tries again");
+	}
+	end(&w);
+}
+
+static void check_stalling(void)
 {
 	struct lp_err err = {0};
 	struct world w;
 
 	if (begin(&w, &small_files, NULL)) {
-		net.fails = 1;
-		CHECK(ensure(&w, 5, &err) && err.code != LP_EDIGEST, "a registry that fails: %s",
-		      err.msg);
-		CHECK(!ensure(&w, 5, &err) && loading_right(&w.g) > 0, "the next one tries again");
 		net.halves = true;
 		CHECK(ensure(&w, 1999, &err) && err.code == LP_EREMOTE, "one that stalls: %s", err.msg);
 		go_on();
@@ -417,10 +427,14 @@ static void check_storm(const struct sample_shape *shape)
 
 int main(void)
 {
+	static const struct sample_shape few = {26, 10, 9000, 1, 512, &lp_codec_gzip};
 	static const struct sample_shape shared = {23, 600, 9000, 5, 0, &lp_codec_zstd};
 	static const struct sample_shape large = {24, 40, 2 * MIB, 10, 0, &lp_codec_gzip};
 	static const struct sample_shape large_plain = {25, 24, 2 * MIB, 12, 0, &lp_codec_none};
 
+	check_failing(&few);
+	if (test_tortured())
+		return test_done();
 	check_fill();
 	check_sequential();
 	check_prefetch();
@@ -431,7 +445,8 @@ int main(void)
 	check_wrong(2, &small_files);
 	check_wrong(1, &large_plain);
 	check_wrong(2, &large_plain);
-	check_failing();
+	check_failing(&small_files);
+	check_stalling();
 	check_free();
 	check_storm(&shared);
 	check_storm(&large);
