@@ -131,6 +131,7 @@ void lp_pack_free(struct lp_pack *p)
 	if (p->filling)
 		batch_free(p->filling);
 	lp_hash_free(&p->plain);
+	lp_gzip_writer_free(&p->wide);
 	*p = (struct lp_pack){0};
 }
 
@@ -263,6 +264,11 @@ enum lp_code lp_pack_add(struct lp_pack *p, const void *bytes, size_t n, struct 
 	const uint8_t *from = bytes;
 	size_t got;
 
+	if (p->wide.state) {
+		lp_hash_add(&p->plain, bytes, n);
+		p->plain_bytes += n;
+		return lp_write(&p->wide.writer, bytes, n, err);
+	}
 	for (; n; n -= got, from += got) {
 		if (grow(p, n, &got, err))
 			return err->code;
@@ -295,10 +301,20 @@ enum lp_code lp_pack_flush(struct lp_pack *p, struct lp_err *err)
 	return drain(p, 0, err);
 }
 
+enum lp_code lp_pack_widen(struct lp_pack *p, struct lp_err *err)
+{
+	if (lp_pack_flush(p, err))
+		return err->code;
+	return lp_gzip_writer_open(&p->wide, p->level, p->out, err);
+}
+
 enum lp_code lp_pack_end(struct lp_pack *p, struct lp_digest *diffid, struct lp_err *err)
 {
 	if (lp_pack_flush(p, err))
 		return err->code;
+	if (p->wide.state && lp_gzip_writer_end(&p->wide, err))
+		return err->code;
+	p->stored_bytes += p->wide.stored_bytes;
 	lp_hash_end(&p->plain, diffid);
 	return LP_OK;
 }

@@ -12,6 +12,7 @@
 #ifndef LP_PACK_H
 #define LP_PACK_H
 
+#include "codec/gzip_writer.h"
 #include "format/format.h"
 
 /* A member that was written; told in order. */
@@ -38,6 +39,7 @@ struct lp_pack {
 	uint64_t plain_bytes, stored_bytes; /* of what was written */
 	struct lp_pack_batch *filling, *oldest, **newest;
 	size_t flying;			/* plain bytes of batches that were handed over */
+	struct lp_gzip_writer wide;	/* the member that is streamed */
 };
 
 /*
@@ -69,6 +71,12 @@ size_t lp_pack_member_bytes(const struct lp_pack *p);
 
 /* Write all that was put in so far. */
 LP_MUST_CHECK enum lp_code lp_pack_flush(struct lp_pack *p, struct lp_err *err);
+
+/*
+ * lp_pack_widen - write all that was put in so far; what is added from here on is one gzip
+ * member, encoded as a stream and so in little memory, whatever its length.
+ */
+LP_MUST_CHECK enum lp_code lp_pack_widen(struct lp_pack *p, struct lp_err *err);
 
 /* Write what is left.  @diffid: of all plain bytes, SHA-256. */
 LP_MUST_CHECK enum lp_code lp_pack_end(struct lp_pack *p, struct lp_digest *diffid,

@@ -119,6 +119,8 @@ static enum lp_code take_file(struct opening *o, const struct lp_toc_entry *t,
 	bool hidden, skip = false;
 	struct lp_entry e;
 
+	/* Of what came before, nothing is needed: only chunks look back, and at their file. */
+	lp_scan_forget(&o->toc.scan, t->at);
 	o->file = t->name.p;
 	if (fill_entry(o, t, &e, err) || take_landmark(o, t, &hidden, err))
 		return err->code;
@@ -180,7 +182,10 @@ static enum lp_code estargz_open(const struct lp_descriptor *d, struct lp_source
 	if (lp_blob_load(d, source, options, &o.blob, err))
 		return err->code;
 	o.plan.toc_off = o.blob.toc_off;
-	if (take_entries(&o, err) || lp_plan_tell(&o.plan, sink, err))
+	if (take_entries(&o, err))
+		return err->code;
+	lp_blob_free(&o.blob);
+	if (lp_plan_tell(&o.plan, sink, err))
 		return err->code;
 	if (!o.no_prefetch && lp_plan_prefetch(&o.plan, o.landmark_off, sink, err))
 		return err->code;

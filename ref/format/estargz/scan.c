@@ -5,6 +5,8 @@
 #include "format/estargz/utf8.h"
 
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define RULE_SYNTAX "estargz.json.syntax"
 #define RULE_TYPE "estargz.json.type"
@@ -14,11 +16,27 @@
 #define RULE_DEPTH "estargz.json.depth"
 #define RULE_TRAILING "estargz.json.trailing"
 
+#define FORGET_BYTES ((size_t)1 << 20)	/* ours: given back at once */
+
 void lp_scan_open(struct lp_scan *s, char *p, size_t n)
 {
 	/* NUL is legal nowhere in JSON: every loop ends at the slack at the latest. */
 	memset(p + n, 0, LP_SCAN_SLACK);
-	*s = (struct lp_scan){.start = p, .at = p, .end = p + n};
+	*s = (struct lp_scan){.start = p, .at = p, .end = p + n, .kept = p};
+}
+
+void lp_scan_forget(struct lp_scan *s, uint64_t upto)
+{
+	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	size_t before, bytes;
+
+	if (s->start + upto < s->kept + FORGET_BYTES)
+		return;
+	/* Whole pages only: what shares the first one with them is not ours. */
+	before = (size_t)(-(uintptr_t)s->kept % page);
+	bytes = ((size_t)(s->start + upto - s->kept) - before) / page * page;
+	if (!madvise(s->kept + before, bytes, MADV_DONTNEED))
+		s->kept += before + bytes;
 }
 
 __attribute__((cold))

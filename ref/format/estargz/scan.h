@@ -24,6 +24,7 @@
 
 struct lp_scan {
 	char *start, *at, *end;
+	char *kept;		/* what is before it was given back */
 	uint32_t depth;
 	bool fresh;		/* the innermost object or array has no member yet */
 };
@@ -35,6 +36,12 @@ struct lp_scan_text {
 
 /* Begin at the first of @n bytes at @p, which is written to, as is the slack behind it. */
 void lp_scan_open(struct lp_scan *s, char *p, size_t n);
+
+/*
+ * Give the memory before the byte @upto of the document back to the system: nothing there is
+ * read any more.  Only for memory of malloc() or an anonymous mapping.
+ */
+void lp_scan_forget(struct lp_scan *s, uint64_t upto);
 
 /* Where the next token begins. */
 uint64_t lp_scan_at(struct lp_scan *s);
