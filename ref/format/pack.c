@@ -150,7 +150,7 @@ static enum lp_code tell_members(struct lp_pack *p, const struct lp_pack_batch *
 		};
 
 		stored = m[i].stored_end;
-		if (told.body_bytes && p->written(p, &told, err))
+		if (told.body_bytes && m[i].start < m[i].end && p->written(p, &told, err))
 			return err->code;
 	}
 	return LP_OK;

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: MIT
+#include "base/file.h"
+#include "format/logsink.h"
+
+#include "testing/test.h"
+
+#include <fcntl.h>
+
+#define GOLDEN "ref/testing/golden/"
+#define BYTES_MAX ((size_t)1 << 20)
+
+extern const struct lp_format lp_fmt_estargz, lp_fmt_oci;
+
+#define OCI "application/vnd.oci.image.layer.v1.tar"
+#define DOCKER "application/vnd.docker.image.rootfs.diff.tar.gzip"
+
+static void test_formats(void)
+{
+	static const struct {
+		const char *media_type;
+		bool toc;		/* has the annotation */
+		const struct lp_format *want;	/* NULL: refused */
+	} cases[] = {
+		{OCI, false, &lp_fmt_oci}, {OCI "+gzip", false, &lp_fmt_oci},
+		{OCI "+zstd", false, &lp_fmt_oci}, {DOCKER, false, &lp_fmt_oci},
+		{OCI "+gzip", true, &lp_fmt_estargz}, {DOCKER, true, &lp_fmt_estargz},
+		{OCI "+zstd", true, &lp_fmt_oci}, {OCI, true, &lp_fmt_oci},
+		{OCI "+gzip+encrypted", false, NULL}, {"application/wasm", true, NULL}, {"", false, NULL},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		LP_AUTO(lp_descriptor_free) struct lp_descriptor d = {0};
+		const struct lp_format *got = NULL;
+		struct lp_err err = {0};
+		enum lp_code code = LP_OK;
+
+		snprintf(d.media_type, sizeof(d.media_type), "%s", cases[i].media_type);
+		if (cases[i].toc)
+			code = lp_descriptor_set_note(&d, LP_NOTE_TOC_DIGEST, "sha256:00", &err);
+		if (!code)
+			code = lp_format_of(&d, NULL, NULL, &got, &err);
+		CHECK(cases[i].want ? !code && got == cases[i].want
+				    : code == LP_EUNSUP && err.rule &&
+				      !strcmp(err.rule, "oci.layer.media-type"),
+		      "\"%s\"%s is %s", cases[i].media_type, cases[i].toc ? " with a TOC" : "",
+		      got ? got->name : err.msg);
+	}
+}
+
+/* Without the annotation, the blob's end tells; only when that is allowed. */
+static void test_unverified(void)
+{
+	static const struct lp_open_options lenient = {.allow_unverified = true}, strict = {0};
+	LP_AUTO(lp_source_free) struct lp_source source = {0};
+	LP_AUTO(lp_buf_free) struct lp_buf raw = {0};
+	LP_AUTO(log_free) struct logsink s = {0};
+	struct lp_descriptor d = {.media_type = OCI "+gzip"};
+	const struct lp_format *got = NULL;
+	struct lp_err err = {0};
+
+	CHECK(!lp_file_load(AT_FDCWD, GOLDEN "one-default.esgz", BYTES_MAX, &raw, &err) &&
+		      !lp_source_mem(&source, raw.p, raw.len, &err), "load %s", err.msg);
+	CHECK(!lp_format_of(&d, &source, &strict, &got, &err) && got == &lp_fmt_oci,
+	      "no annotation: legacy");
+	CHECK(!lp_format_of(&d, &source, &lenient, &got, &err) && got == &lp_fmt_estargz,
+	      "no annotation, but a footer: eStargz");
+	log_open(&s);
+	CHECK(!lp_fmt_estargz.open(&d, &source, 1, &lenient, &s.sink, &err) && s.nentry == 1,
+	      "and it opens %s", err.msg);
+	CHECK(lp_fmt_estargz.open(&d, &source, 2, &lenient, &s.sink, &err) == LP_EUSAGE &&
+		      lp_fmt_oci.open(&d, &source, 2, &lenient, &s.sink, &err) == LP_EUSAGE,
+	      "a layer is one blob");
+}
+
+/* @raw as a legacy layer; the result, and what was told, in @s. */
+static enum lp_code read_layer(const void *p, size_t n, struct logsink *s, struct lp_err *err)
+{
+	LP_AUTO(lp_source_free) struct lp_source source = {0};
+	struct lp_descriptor d = {0};
+
+	log_open(s);
+	if (lp_source_mem(&source, p, n, err))
+		return err->code;
+	return lp_fmt_oci.open(&d, &source, 1, NULL, &s->sink, err);
+}
+
+static void test_codecs(const struct lp_buf *tar)
+{
+	static const struct lp_codec *const codecs[] = {
+		&lp_codec_none, &lp_codec_gzip, &lp_codec_zstd,
+	};
+	LP_AUTO(log_free) struct logsink first = {0};
+	struct lp_digest diffid;
+
+	lp_digest_of(LP_SHA256, tar->p, tar->len, &diffid);
+	for (size_t i = 0; i < 3; i++) {
+		LP_AUTO(log_free) struct logsink s = {0};
+		LP_AUTO(lp_buf_free) struct lp_buf raw = {0};
+		const struct lp_frame *f;
+		struct lp_err err = {0};
+		size_t half = tar->len / 2;
+
+		/* Two members or frames: one stream. */
+		if (!CHECK(!codecs[i]->encode(tar->p, half, 1, &raw, &err) &&
+				   !codecs[i]->encode(tar->p + half, tar->len - half, 1, &raw, &err) &&
+				   !read_layer(raw.p, raw.len, i ? &s : &first, &err),
+			   "%s %s", codecs[i]->name, err.msg))
+			continue;
+		CHECK(lp_digest_equal(&(i ? &s : &first)->diffid, &diffid), "%s: diffID",
+		      codecs[i]->name);
+		f = (const struct lp_frame *)(const void *)(i ? &s : &first)->frame.p;
+		CHECK(f && !f->off && f->stored_bytes == raw.len && f->plain_bytes == tar->len &&
+			      f->codec == codecs[i]->id, "%s: one frame", codecs[i]->name);
+		CHECK(!i || (first.ended && !strcmp((char *)s.entries.p, (char *)first.entries.p) &&
+			     s.device.len == first.device.len &&
+			     !memcmp(s.device.p, first.device.p, s.device.len)),
+		      "%s: the same entries and bodies", codecs[i]->name);
+		log_free(&s);
+		CHECK(i == 0 || read_layer(raw.p, raw.len - 1, &s, &err),
+		      "%s: one byte short: %s", codecs[i]->name, err.msg);
+	}
+}
+
+/* A sink that compares where bodies are said to lie with the tar itself. */
+struct placing {
+	struct lp_sink sink;
+	const struct lp_buf *tar;
+	uint64_t told;
+	bool right;
+};
+
+static enum lp_code placing_entry(struct lp_sink *s, const struct lp_entry *e, struct lp_err *err)
+{
+	(void)e, (void)err;
+	((struct placing *)(void *)s)->told = 0;
+	return LP_OK;
+}
+
+static enum lp_code placing_body(struct lp_sink *s, const void *p, size_t n, struct lp_err *err)
+{
+	struct placing *g = (struct placing *)(void *)s;
+
+	(void)err;
+	g->right = g->right && s->plain_off + g->told + n <= g->tar->len &&
+		   !memcmp(g->tar->p + s->plain_off + g->told, p, n);
+	g->told += n;
+	return LP_OK;
+}
+
+static void test_places(const struct lp_buf *tar)
+{
+	struct placing g = {{.entry = placing_entry, .body = placing_body}, tar, 0, true};
+	LP_AUTO(lp_source_free) struct lp_source source = {0};
+	struct lp_descriptor d = {0};
+	struct lp_err err = {0};
+
+	CHECK(!lp_source_mem(&source, tar->p, tar->len, &err) &&
+		      !lp_fmt_oci.open(&d, &source, 1, NULL, &g.sink, &err) && g.right,
+	      "bodies lie where plain_off says %s", err.msg);
+}
+
+static void test_bad(const struct lp_buf *tar)
+{
+	static const struct {
+		const char *bytes;
+		size_t n;
+		const char *rule;
+	} cases[] = {
+		{"\x1f\x8b\x08\x04", 4, "codec.gzip.truncated"},
+		{"\x28\xb5\x2f\xfd", 4, "codec.zstd.truncated"},
+		{"not a tar", 9, "tar.archive.truncated"},
+	};
+	LP_AUTO(log_free) struct logsink s = {0};
+	struct lp_build_options o = {.codec = &lp_codec_lz4};
+	const struct lp_spool none = {.fd = -1};
+	struct lp_built built;
+	struct lp_err err = {0};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		log_free(&s);
+		CHECK(read_layer(cases[i].bytes, cases[i].n, &s, &err) && err.rule &&
+			      !strcmp(err.rule, cases[i].rule) && !s.nentry, "case %zu: %s", i,
+		      err.msg);
+	}
+	log_free(&s);
+	CHECK(read_layer(tar->p, 1000, &s, &err) && !s.ended, "a tar that ends early: %s", err.msg);
+	CHECK(lp_fmt_oci.build_layer(&none, &o, NULL, &built, &err) == LP_EUSAGE,
+	      "no layer is lz4: %s", err.msg);
+}
+
+int main(void)
+{
+	LP_AUTO(lp_buf_free) struct lp_buf tar = {0};
+	struct lp_err err = {0};
+
+	test_formats();
+	test_unverified();
+	if (!CHECK(!lp_file_load(AT_FDCWD, GOLDEN "in-multi.tar", BYTES_MAX, &tar, &err), "load"))
+		return test_done();
+	test_codecs(&tar);
+	test_places(&tar);
+	test_bad(&tar);
+	return test_done();
+}
