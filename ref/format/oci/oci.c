@@ -151,7 +151,8 @@ static enum lp_code end(struct opening *o, uint64_t blob_bytes, struct lp_err *e
 		return err->code;
 	f.plain_bytes = o->plain.bytes;
 	lp_hash_end(&o->plain.hash, &diffid);
-	if (s->frame && s->frame(s, &f, &number, err))
+	/* A blob without bytes is a layer without entries; a frame has some. */
+	if (s->frame && f.plain_bytes && s->frame(s, &f, &number, err))
 		return err->code;
 	if (s->diffid && s->diffid(s, &diffid, err))
 		return err->code;

@@ -183,6 +183,9 @@ static void test_bad(const struct lp_buf *tar)
 		      err.msg);
 	}
 	log_free(&s);
+	CHECK(!read_layer("", 0, &s, &err) && s.ended && !s.nentry && !s.frame.len,
+	      "no bytes, no entries, no frame %s", err.msg);
+	log_free(&s);
 	CHECK(read_layer(tar->p, 1000, &s, &err) && !s.ended, "a tar that ends early: %s", err.msg);
 	CHECK(lp_fmt_oci.build_layer(&none, &o, NULL, &built, &err) == LP_EUSAGE,
 	      "no layer is lz4: %s", err.msg);
