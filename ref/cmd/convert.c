@@ -20,7 +20,7 @@ static const struct lp_option table[] = {
 	{"compressor", 0, LP_OPT_TEXT, offsetof(struct args, codec), "WORD",
 	 "gzip, zstd, none (oci only)"},
 	{"level", 0, LP_OPT_TEXT, offsetof(struct args, level), "N",
-	 "compression level (9 for estargz, 6 for oci)"},
+	 "compression level (6: already smaller than zlib's 9)"},
 	{"chunk-size", 0, LP_OPT_BYTES, offsetof(struct args, chunk_bytes), "BYTES",
 	 "of a file, under one digest (4M)"},
 	{"prefetch-list", 0, LP_OPT_TEXT, offsetof(struct args, list), "FILE",

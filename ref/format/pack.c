@@ -107,6 +107,9 @@ enum lp_code lp_pack_open(struct lp_pack *p, const struct lp_spool *in,
 			       p->codec->name);
 	if (p->level == LP_LEVEL_DEFAULT)
 		p->level = p->codec->level_default;
+	if (p->level < 0 || p->level > p->codec->level_max)
+		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL, "%s has levels 0 to %d, not %d",
+			       p->codec->name, p->codec->level_max, p->level);
 	return lp_hash_begin(&p->plain, LP_SHA256, err);
 }
 

@@ -47,7 +47,7 @@ struct lp_pack {
  *
  * @written, @member_max of @p may be set afterwards.
  *
- * LP_EUSAGE  the codec does not encode
+ * LP_EUSAGE  the codec does not encode, or not at this level
  */
 LP_MUST_CHECK enum lp_code lp_pack_open(struct lp_pack *p, const struct lp_spool *in,
 					const struct lp_build_options *options,

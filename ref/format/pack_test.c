@@ -76,6 +76,21 @@ static void test_members(void)
 	lp_buf_free(&out.to);
 }
 
+static void test_levels(void)
+{
+	static const int bad[] = {-1, 13, 100, INT32_MAX};
+	const struct lp_spool none = {.fd = -1};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		LP_AUTO(lp_pack_free) struct lp_pack p = {0};
+		const struct lp_build_options o = {.level = bad[i]};
+		struct lp_err err = {0};
+
+		CHECK(lp_pack_open(&p, &none, &o, &lp_codec_gzip, NULL, &err) == LP_EUSAGE,
+		      "level %d: %s", bad[i], err.msg);
+	}
+}
+
 static void test_failures(void)
 {
 	static const uint8_t zero[3 << 20];
@@ -100,6 +115,7 @@ static void test_failures(void)
 int main(void)
 {
 	test_members();
+	test_levels();
 	test_failures();
 	return test_done();
 }
