@@ -353,6 +353,61 @@ static void test_hidden(void)
 	      "what is hidden has no place");
 }
 
+/* A source that counts what is read. */
+struct counted {
+	struct lp_source source;
+	const struct lp_buf *raw;
+	unsigned reads;
+	uint64_t bytes;
+};
+
+static enum lp_code counted_read(struct lp_source *s, uint64_t off, void *p, size_t n,
+				 struct lp_err *err)
+{
+	struct counted *c = (struct counted *)(void *)s;
+
+	(void)err;
+	memcpy(p, c->raw->p + off, n);
+	c->reads++;
+	c->bytes += n;
+	return LP_OK;
+}
+
+/* A small TOC costs one read, one that does not fit a second, of what is missing. */
+static void test_reads(void)
+{
+	static const struct lp_source_ops ops = {.name = "counted", .read = counted_read};
+	static const unsigned entries[] = {1, 4500};
+	static char json[250000];
+
+	for (unsigned i = 0; i < 2; i++) {
+		LP_AUTO(log_free) struct logsink s = {0};
+		LP_AUTO(blob_free) struct blob b = {0};
+		struct counted c = {{&ops, 0, NULL}, &b.raw, 0, 0};
+		struct lp_err err = {0};
+		struct lp_digest d;
+		size_t n = 0;
+
+		n += (size_t)snprintf(json, sizeof(json), "{\"version\":1,\"entries\":[");
+		for (unsigned k = 0; k < entries[i]; k++) {
+			lp_digest_of(LP_SHA256, &k, sizeof(k), &d); /* noise: deflate cannot */
+			n += (size_t)snprintf(json + n, sizeof(json) - n,
+					      "%s{\"name\":\"%08x%08x%02x\",\"type\":\"dir\"}",
+					      k ? "," : "", *(const uint32_t *)(void *)d.b,
+					      *(const uint32_t *)(void *)(d.b + 4), d.b[8]);
+		}
+		snprintf(json + n, sizeof(json) - n, "]}");
+		if (!CHECK(!craft(&b, &regular, "stargz.index.json", json, &err), "craft"))
+			continue;
+		c.source.bytes = b.raw.len;
+		log_open(&s);
+		CHECK(!lp_fmt_estargz.open(&b.d, &c.source, 1, NULL, &s.sink, &err) &&
+			      s.nentry == entries[i] && c.reads == 1 + i && c.bytes <= b.raw.len,
+		      "%zu entries: %u reads, %" PRIu64 " of %zu bytes %s", s.nentry, c.reads,
+		      c.bytes, b.raw.len, err.msg);
+	}
+}
+
 int main(void)
 {
 	test_golden();
@@ -360,5 +415,6 @@ int main(void)
 	test_structures();
 	test_toc_entry();
 	test_hidden();
+	test_reads();
 	return test_done();
 }
