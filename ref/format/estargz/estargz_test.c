@@ -188,7 +188,10 @@ static void test_refused(void)
 
 static const uint8_t data[] = "0123456789";
 
-/* The members of a blob: data at 0, the TOC entry @e with the text @json, the footer. */
+/*
+ * The members of a blob: data three times, the TOC entry @e with the text @json, the footer.
+ * A size in @e is a lie that the entry tells.
+ */
 static enum lp_code craft(struct blob *b, const struct lp_entry *e, const char *name,
 			  const char *json, struct lp_err *err)
 {
@@ -201,9 +204,11 @@ static enum lp_code craft(struct blob *b, const struct lp_entry *e, const char *
 	char text[LP_DIGEST_TEXT];
 
 	toc.path = name;
-	toc.size = S_ISREG(e->mode) ? n : 0;
-	if (lp_codec_gzip.encode(data, 10, 6, &b->raw, err))
-		return err->code;
+	if (!toc.size && S_ISREG(e->mode))
+		toc.size = n;
+	for (int i = 0; i < 3; i++)
+		if (lp_codec_gzip.encode(data, 10, 6, &b->raw, err))
+			return err->code;
 	toc_off = b->raw.len;
 	if (lp_tar_header(&toc, &tar, err) || lp_buf_add(&tar, json, n, 1 << 20, err) ||
 	    lp_buf_add(&tar, zero, 1024 + lp_tar_pad(n), 1 << 20, err) ||
@@ -259,7 +264,7 @@ static const struct {
 	{REG("") CHUNK(DIGEST(D)), "estargz.chunk.file"},
 	{REG(",\"size\":8,\"chunkSize\":4" DIGEST(D4))
 	 ",{\"name\":\"b\",\"type\":\"chunk\",\"chunkOffset\":4" DIGEST(D4) "}", "estargz.chunk.file"},
-	{REG(",\"size\":10,\"offset\":33" DIGEST(D)), "estargz.chunk.offset"},
+	{REG(",\"size\":10,\"offset\":99" DIGEST(D)), "estargz.chunk.offset"},
 	{REG(",\"size\":10,\"offset\":9223372036854775807" DIGEST(D)), "estargz.chunk.offset"},
 	{REG(",\"size\":17592186044416" DIGEST(D)) ",{\"name\":\"b\",\"type\":\"reg\",\"size\":1"
 	 DIGEST(D) "}", "estargz.limit.device"},
@@ -274,7 +279,8 @@ static const struct {
 	/* What the table cannot see, the data shows. */
 	{REG(",\"size\":10" DIGEST(D4)), "layer.chunk.digest"},
 	{REG(",\"size\":4,\"innerOffset\":1" DIGEST(D4)), "layer.chunk.digest"},
-	{REG(",\"size\":11" DIGEST(D)), "codec.decode.short"},
+	{REG(",\"size\":11" DIGEST(D)), "layer.chunk.digest"},
+	{REG(",\"size\":31" DIGEST(D)), "codec.decode.short"},
 };
 
 static const struct lp_entry regular = {.mode = S_IFREG};
@@ -310,6 +316,8 @@ static void test_toc_entry(void)
 		{"stargz.index.jso", {.mode = S_IFREG}, "estargz.toc-entry.name"},
 		{"d/stargz.index.json", {.mode = S_IFREG}, "estargz.toc-entry.name"},
 		{"stargz.index.json", {.mode = S_IFIFO}, "estargz.toc-entry.type"},
+		{"stargz.index.json", {.mode = S_IFREG, .size = 64 << 20}, "estargz.toc-entry.size"},
+		{"stargz.index.json", {.mode = S_IFREG, .size = 151 << 20}, "estargz.limit.toc"},
 		/* Behind a PAX header. */
 		{"stargz.index.json", {.mode = S_IFREG, .mtime_ns = 1}, "estargz.toc-entry.name"},
 	};
@@ -351,6 +359,39 @@ static void test_hidden(void)
 	      "whiteouts");
 	CHECK(s.device_bytes == 2 * LP_BLOCK && s.chunk.len == 2 * sizeof(struct log_chunk),
 	      "what is hidden has no place");
+}
+
+/* Members in another order than files: frames and prefetch follow the blob. */
+static void test_disorder(void)
+{
+	static const char json[] = "{\"version\":1,\"entries\":["
+		"{\"name\":\"b\",\"type\":\"reg\",\"size\":10,\"offset\":%zu" DIGEST(D) "},"
+		"{\"name\":\"a\",\"type\":\"reg\",\"size\":10" DIGEST(D) "},"
+		"{\"name\":\"c\",\"type\":\"reg\",\"size\":4,\"offset\":%zu" DIGEST(D4) "},"
+		"{\"name\":\".prefetch.landmark\",\"type\":\"reg\",\"size\":4,\"offset\":%zu"
+		DIGEST(D4) "}%s]}";
+	static const char none[] = ",{\"name\":\".no.prefetch.landmark\",\"type\":\"reg\"}";
+	LP_AUTO(lp_buf_free) struct lp_buf one = {0};
+	struct lp_err err = {0};
+	char text[2048];
+
+	CHECK(!lp_codec_gzip.encode(data, 10, 6, &one, &err), "encode");
+	for (int i = 0; i < 2; i++) {
+		LP_AUTO(log_free) struct logsink s = {0};
+		LP_AUTO(blob_free) struct blob b = {0};
+		const struct lp_frame *f;
+
+		snprintf(text, sizeof(text), json, one.len, one.len, 2 * one.len, i ? none : "");
+		if (!CHECK(!craft(&b, &regular, "stargz.index.json", text, &err) &&
+				   !read_blob(&b, &lp_fmt_estargz, &s, &err), "%s", err.msg))
+			continue;
+		f = (const struct lp_frame *)(const void *)s.frame.p;
+		CHECK(s.frame.len == 2 * sizeof(*f) && !f[0].off && f[0].stored_bytes == one.len &&
+			      f[0].plain_bytes == 10 && f[1].off == one.len &&
+			      f[1].stored_bytes == one.len && f[1].plain_bytes == 10, "frames");
+		CHECK(!strcmp((char *)s.prefetch.p, i ? "" : "4096+10 0+10 8192+4 "),
+		      "prefetch \"%s\"", (char *)s.prefetch.p);
+	}
 }
 
 /* A source that counts what is read. */
@@ -408,6 +449,34 @@ static void test_reads(void)
 	}
 }
 
+/* The end of a blob of 1 GiB whose TOC is all of it. */
+static enum lp_code huge_read(struct lp_source *s, uint64_t off, void *p, size_t n,
+			      struct lp_err *err)
+{
+	uint8_t footer[LP_FOOTER_BYTES];
+
+	(void)err;
+	lp_footer_print(0, footer);
+	memset(p, 0, n);
+	if (off + n == s->bytes && n >= sizeof(footer))
+		memcpy((uint8_t *)p + n - sizeof(footer), footer, sizeof(footer));
+	return LP_OK;
+}
+
+static void test_huge(void)
+{
+	static const struct lp_source_ops ops = {.name = "huge", .read = huge_read};
+	static const struct lp_open_options lenient = {.allow_unverified = true};
+	struct lp_source source = {&ops, (uint64_t)1 << 30, NULL};
+	LP_AUTO(log_free) struct logsink s = {0};
+	struct lp_descriptor d = {0};
+	struct lp_err err = {0};
+
+	log_open(&s);
+	CHECK(lp_fmt_estargz.open(&d, &source, 1, &lenient, &s.sink, &err) == LP_ELIMIT &&
+		      err.rule && !strcmp(err.rule, "estargz.limit.toc"), "%s", err.msg);
+}
+
 int main(void)
 {
 	test_golden();
@@ -415,6 +484,8 @@ int main(void)
 	test_structures();
 	test_toc_entry();
 	test_hidden();
+	test_disorder();
 	test_reads();
+	test_huge();
 	return test_done();
 }

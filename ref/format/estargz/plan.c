@@ -228,7 +228,9 @@ static int by_place(const void *a, const void *b)
 
 	if (x->off != y->off)
 		return x->off < y->off ? -1 : 1;
-	return x->inner < y->inner ? -1 : x->inner > y->inner;
+	if (x->inner != y->inner)
+		return x->inner < y->inner ? -1 : 1;
+	return x->device_off < y->device_off ? -1 : x->device_off > y->device_off;
 }
 
 enum lp_code lp_plan_prefetch(struct lp_plan *p, uint64_t landmark_off, struct lp_sink *sink,

@@ -159,6 +159,23 @@ static void test_places(const struct lp_buf *tar)
 	      "bodies lie where plain_off says %s", err.msg);
 }
 
+/* Zero bytes behind the archive, as blocks of tapes were filled, belong to the stream. */
+static void test_padding(const struct lp_buf *tar)
+{
+	static const uint8_t zero[300000];
+	LP_AUTO(lp_buf_free) struct lp_buf padded = {0};
+	LP_AUTO(log_free) struct logsink s = {0};
+	struct lp_err err = {0};
+	struct lp_digest diffid;
+
+	if (!CHECK(!lp_buf_add(&padded, tar->p, tar->len, BYTES_MAX, &err) &&
+			   !lp_buf_add(&padded, zero, sizeof(zero), BYTES_MAX, &err) &&
+			   !read_layer(padded.p, padded.len, &s, &err), "padding %s", err.msg))
+		return;
+	lp_digest_of(LP_SHA256, padded.p, padded.len, &diffid);
+	CHECK(lp_digest_equal(&s.diffid, &diffid), "diffID of all of it");
+}
+
 static void test_bad(const struct lp_buf *tar)
 {
 	static const struct {
@@ -202,6 +219,7 @@ int main(void)
 		return test_done();
 	test_codecs(&tar);
 	test_places(&tar);
+	test_padding(&tar);
 	test_bad(&tar);
 	return test_done();
 }
