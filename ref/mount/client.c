@@ -137,40 +137,6 @@ static void hear(struct lp_client *c, char word[static 300])
 	lp_fd_close(&c->ready);
 }
 
-enum lp_code lp_client_ready(struct lp_client *c, struct lp_err *err)
-{
-	char word[300] = "";
-	bool there = c->socket >= 0;
-
-	for (int i = 0; !there && i < TRIES; i++) {
-		if (c->ready >= 0)
-			hear(c, word);
-		if (try_connect(c, &there, err))
-			return err->code;
-		if (there)
-			break;
-		/* Another one holds the lock without listening: it starts, or it ends. */
-		if (i)
-			poll(NULL, 0, TRY_MS);
-		if (spawn(c, err))
-			return err->code;
-	}
-	if (!there)
-		return lp_fail(err, LP_ESYSTEM, LP_NO_OFFSET, NULL, "no keeper starts: %s",
-			       *word ? word : "see " LP_KEEPER_LOG);
-	return LP_OK;
-}
-
-/* Send again on a new connection when the keeper ended between connect and request. */
-enum lp_code lp_client_send(struct lp_client *c, const struct lp_serve *what, struct lp_err *err)
-{
-	struct lp_packet fds = {0};
-
-	if (lp_client_ready(c, err) || lp_serve_write(what, &fds, err))
-		return err->code;
-	return lp_wire_send_json(c->socket, what->document, &fds, err);
-}
-
 static enum lp_code receive(struct lp_client *c, json_t **out, struct lp_packet *fds,
 			    struct lp_err *err)
 {
@@ -179,6 +145,57 @@ static enum lp_code receive(struct lp_client *c, json_t **out, struct lp_packet 
 	if (!*out)
 		return lp_fail(err, LP_ESYSTEM, LP_NO_OFFSET, NULL, "the keeper ended");
 	return lp_wire_verdict(*out, err);
+}
+
+/* Has the keeper taken us?  *there: false when it ended meanwhile. */
+static enum lp_code greet(struct lp_client *c, bool *there, struct lp_err *err)
+{
+	LP_AUTO(lp_json_free) json_t *ask = json_pack("{s:s}", "op", "ping");
+	LP_AUTO(lp_json_free) json_t *j = NULL;
+	LP_AUTO(lp_packet_close) struct lp_packet fds = {0};
+
+	*there = !lp_wire_send_json(c->socket, ask, NULL, err) &&
+		 !lp_wire_recv_json(c->socket, -1, &j, &fds, err) && j;
+	if (*there)
+		return lp_wire_verdict(j, err);
+	lp_fd_close(&c->socket);
+	return LP_OK;
+}
+
+enum lp_code lp_client_ready(struct lp_client *c, struct lp_err *err)
+{
+	char word[300] = "";
+	bool there = c->socket >= 0;
+
+	if (c->greeted)
+		return LP_OK;
+	for (int i = 0; i < TRIES && !c->greeted; i++) {
+		if (c->ready >= 0)
+			hear(c, word);
+		if (!there && try_connect(c, &there, err))
+			return err->code;
+		if (there && greet(c, &there, err))
+			return err->code;
+		c->greeted = there;
+		/* Another one holds the lock without listening: it starts, or it ends. */
+		if (!there && i)
+			poll(NULL, 0, TRY_MS);
+		if (!there && spawn(c, err))
+			return err->code;
+	}
+	if (!c->greeted)
+		return lp_fail(err, LP_ESYSTEM, LP_NO_OFFSET, NULL, "no keeper starts: %s",
+			       *word ? word : "see " LP_KEEPER_LOG);
+	return LP_OK;
+}
+
+enum lp_code lp_client_send(struct lp_client *c, const struct lp_serve *what, struct lp_err *err)
+{
+	struct lp_packet fds = {0};
+
+	if (lp_client_ready(c, err) || lp_serve_write(what, &fds, err))
+		return err->code;
+	return lp_wire_send_json(c->socket, what->document, &fds, err);
 }
 
 enum lp_code lp_client_receive(struct lp_client *c, int *mount, struct lp_err *err)

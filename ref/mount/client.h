@@ -15,6 +15,7 @@ struct lp_client {
 	struct lp_store *store;	/* borrowed */
 	int socket;		/* -1: not connected */
 	int ready;		/* pipe from a keeper that starts, or -1 */
+	bool greeted;		/* the keeper knows us, and stays */
 };
 
 /* Connect, or start a keeper and return at once.  A client of {0} with -1s may be freed. */
@@ -26,7 +27,7 @@ LP_MUST_CHECK enum lp_code lp_client_find(struct lp_client *c, struct lp_store *
 					  struct lp_err *err);
 void lp_client_free(struct lp_client *c);
 
-/* Wait for the keeper, and be connected. */
+/* Wait for the keeper, and be known to it.  Does nothing the second time. */
 LP_MUST_CHECK enum lp_code lp_client_ready(struct lp_client *c, struct lp_err *err);
 
 /*

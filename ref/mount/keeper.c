@@ -136,6 +136,35 @@ static void do_status(struct keeper *k, struct client *c)
 	reply(c, json_object(), &fds);
 }
 
+/* Is the store still at its path?  Another one may be there by now. */
+static bool store_moved(const struct keeper *k)
+{
+	struct stat mine, there;
+
+	return fstat(k->store->dir, &mine) || stat(k->store->path, &there) ||
+	       mine.st_dev != there.st_dev || mine.st_ino != there.st_ino;
+}
+
+/* The first thing a client says; once it is answered, the keeper stays for it. */
+static void do_ping(struct keeper *k, struct client *c)
+{
+	struct lp_err err = {0};
+
+	if (!store_moved(k)) {
+		reply(c, json_pack("{s:i}", "keeper", (int)getpid()), NULL);
+		return;
+	}
+	if (k->served) {
+		lp_fail(&err, LP_ESYSTEM, LP_NO_OFFSET, NULL,
+			"process %d still serves a store that was at %s", (int)getpid(),
+			k->store->path);
+		reply_failure(c, &err);
+		return;
+	}
+	k->stop = true;
+	lp_fd_close(&c->fd);
+}
+
 static void serve_client(struct keeper *k, struct client *c)
 {
 	LP_AUTO(lp_json_free) json_t *j = NULL;
@@ -155,7 +184,7 @@ static void serve_client(struct keeper *k, struct client *c)
 	if (lp_json_string(j, "op", LP_JSON_REQUIRED, "mount.control.message", &op, &err))
 		reply_failure(c, &err);
 	else if (!strcmp(op, "ping"))
-		reply(c, json_pack("{s:i}", "keeper", (int)getpid()), NULL);
+		do_ping(k, c);
 	else if (!strcmp(op, "mount"))
 		do_mount(k, c, j, &fds);
 	else if (!strcmp(op, "status"))

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import select
+import shutil
 import signal
 import subprocess
 
@@ -223,3 +224,12 @@ def test_many_at_once(images, tmp_path):
     running = [subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) for _ in range(8)]
     assert [p.communicate(timeout=60)[0] for p in running] == ["data"] * 8
     assert [p.returncode for p in running] == [0] * 8
+
+
+def test_store_replaced(images, tmp_path):
+    """A keeper whose store was deleted makes room for the next one's at once."""
+    host, _ = images
+    store = tmp_path / "store"
+    for _ in range(3):
+        assert run(LAZYPULL, "run", f"--store={store}", f"{host}/lazy", "c:/plain") == "data"
+        shutil.rmtree(store)
