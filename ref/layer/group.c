@@ -32,21 +32,47 @@ static bool missing(const struct lp_feed *f, uint32_t i)
 	return lp_frames_missing(&f->frames, f->d, i);
 }
 
-/* How many bytes of device a miss at frame @i fills. */
-static uint64_t fill_bytes(struct lp_feed *f, uint32_t i)
+/* Was frame @i what reading on would miss next? */
+static bool is_next(const struct lp_feed *f, uint32_t i)
 {
-	const struct lp_fill_policy *p = &f->l->policy;
-	bool fast = !f->r || f->l->first_byte_ns < p->fast_ns;
-	uint64_t base = fast ? p->fill_fast : p->fill_slow;
 	uint32_t at = f->ahead;
 
 	for (int n = 0; n < AHEAD_MAX && at < i && !missing(f, at); n++)
 		at++;
-	if (!f->fill || at != i)
-		f->fill = base;
-	else
-		f->fill = f->fill * 2 < p->fill_max ? f->fill * 2 : p->fill_max;
-	return f->fill;
+	return f->fill && at == i;
+}
+
+/* How many of the last misses were near frame @i; it is one of them now. */
+static unsigned count_near(struct lp_feed *f, uint32_t i)
+{
+	uint64_t off = frame_of(f, i)->off, near = f->l->policy.near;
+	unsigned n = 0;
+
+	for (unsigned k = 0; k < LP_RECENT; k++) {
+		uint64_t other = f->recent[k];
+
+		n += other && (other > off ? other - off : off - other) < near;
+	}
+	f->recent[f->misses++ % LP_RECENT] = off + 1;
+	return n;
+}
+
+/* What a miss at frame @i takes along. */
+static struct lp_fill choose_fill(struct lp_feed *f, uint32_t i)
+{
+	const struct lp_fill_policy *p = &f->l->policy;
+	bool fast = !f->r || f->l->first_byte_ns < p->fast_ns;
+	struct lp_fill fill = fast ? p->fast : p->slow;
+	unsigned near = count_near(f, i);
+
+	if (is_next(f, i))
+		fill = (struct lp_fill){f->fill * 2, 0};
+	else if (!fast)
+		fill.bytes <<= near;
+	if (fill.bytes > p->fill_max)
+		fill.bytes = p->fill_max;
+	f->fill = fill.bytes;
+	return fill;
 }
 
 /* Does @w want a chunk of frame @i? */
@@ -93,10 +119,12 @@ static void grow(const struct lp_feed *f, struct span *s, enum lp_priority kind,
 	}
 }
 
-/* A prefetch list may name a neighbour in front later: take it along now. */
-static void grow_back(const struct lp_feed *f, struct span *s)
+/* The same in front: what the prefetch list names later, or @back bytes of device. */
+static void grow_back(const struct lp_feed *f, struct span *s, enum lp_priority kind,
+		      uint64_t back)
 {
 	const struct lp_fill_policy *p = &f->l->policy;
+	uint64_t plain_bytes = 0;
 
 	for (uint32_t i = s->first; i-- > 0;) {
 		const struct lp_frame *at = frame_of(f, i);
@@ -105,10 +133,13 @@ static void grow_back(const struct lp_feed *f, struct span *s)
 		    frame_stop(at) > s->stop || f->state[i] == LP_IN_FLIGHT || lp_is_big(at) ||
 		    s->stop - at->off > p->range_max)
 			break;
-		if (f->state[i] != LP_LISTED || !missing(f, i))
+		if (kind == LP_DEMAND && plain_bytes + at->plain_bytes > back)
+			break;
+		if (!missing(f, i) || (kind == LP_PREFETCH && f->state[i] != LP_LISTED))
 			continue;
 		s->off = at->off;
 		s->first = i;
+		plain_bytes += at->plain_bytes;
 	}
 }
 
@@ -118,12 +149,15 @@ static struct span choose(struct lp_feed *f, uint32_t i, enum lp_priority kind,
 	const struct lp_frame *at = frame_of(f, i);
 	struct span s = {.first = i, .end = i + 1, .off = at->off, .stop = frame_stop(at),
 			 .plain_bytes = at->plain_bytes};
+	struct lp_fill fill = {0};
 
 	if (lp_is_big(at))
 		return s;
-	grow(f, &s, kind, w, kind == LP_DEMAND ? fill_bytes(f, i) : 0);
-	if (kind == LP_PREFETCH)
-		grow_back(f, &s);
+	if (kind == LP_DEMAND)
+		fill = choose_fill(f, i);
+	grow(f, &s, kind, w, fill.bytes);
+	if (kind != LP_BACKGROUND)
+		grow_back(f, &s, kind, fill.back);
 	return s;
 }
 

@@ -18,6 +18,7 @@
 #include "layer/loader.h"
 
 #define LP_CLASSES 3	/* enum lp_priority */
+#define LP_RECENT 8	/* ours: misses that are remembered */
 
 TAILQ_HEAD(lp_wants, lp_want);
 
@@ -39,7 +40,9 @@ struct lp_feed {
 	struct lp_err fill_err;		/* the last error while filling */
 	uint32_t fill_next;		/* frames before are ready, in flight, or have failed */
 	uint32_t ahead;			/* frame behind the last demand group */
-	uint64_t fill;			/* bytes of device that the next demand group fills */
+	uint64_t fill;			/* bytes of device that the last demand group filled */
+	uint64_t recent[LP_RECENT];	/* where in the blob the last misses were, + 1; a ring */
+	unsigned misses;
 	uint32_t groups;		/* of this feed */
 	bool gone;			/* lp_loader_drop() */
 };

@@ -28,12 +28,19 @@
 #define LP_FILL_MIN ((uint64_t)1 << 20)	/* bytes of device, design.md 4; spec/erofs.md 5 */
 #define LP_RANGE_MAX ((size_t)1 << 20)	/* bytes of blob a prefetch request asks for */
 
+/* What a demand miss takes along, in bytes of device. */
+struct lp_fill {
+	uint64_t bytes;		/* at least, from the miss on */
+	uint64_t back;		/* in front of it: directories are not read as they were packed */
+};
+
 /* How much is fetched together, and how much at a time. */
 struct lp_fill_policy {
 	uint64_t fast_ns;	/* a link whose first byte comes sooner is fast */
-	uint64_t fill_fast;	/* bytes of device that a demand miss fills, on a fast link */
-	uint64_t fill_slow;	/* on any other */
-	uint64_t fill_max;	/* to which that doubles while misses are sequential */
+	struct lp_fill fast, slow;
+	uint64_t fill_max;	/* to which that doubles while misses are sequential or, on a link
+				   that is not fast, for each of the last that was near */
+	uint64_t near;		/* bytes of blob between misses that are near each other */
 	uint64_t gap;		/* bytes of blob that a request may fetch in vain to save another */
 	uint64_t range_max;	/* bytes of blob in a prefetch or background request */
 	uint64_t piece;		/* in a request for a part of a frame above LP_FRAME_MAX */

@@ -175,7 +175,7 @@ static void check_fill(void)
 	if (begin(&w, &small_files, &p)) {
 		CHECK(!ensure(&w, 100, &err), "a miss on a slow link %s", err.msg);
 		settle(&w);
-		CHECK(net.requests == 1 && loading_right(&w.g) > 200 && loading_right(&w.g) < 260,
+		CHECK(net.requests == 1 && loading_right(&w.g) > 320 && loading_right(&w.g) < 360,
 		      "%ld chunks of 4.5 kB in %u request", loading_right(&w.g), net.requests);
 	}
 	end(&w);
@@ -190,7 +190,8 @@ static void check_sequential(void)
 	unsigned bad = 0, doubled;
 	struct world w;
 
-	p.fill_slow = 64 * KIB;
+	p.slow.bytes = 64 * KIB;
+	p.near = 0;
 	p.fill_max = 2 * MIB;
 	p.fast_ns = 0;
 	if (begin(&w, &shape, &p)) {
@@ -266,11 +267,11 @@ static void check_early(void)
 	if (begin(&w, &small_files, NULL)) {
 		net.halves = true;
 		CHECK(!ensure(&w, 100, &err), "served from half a request %s", err.msg);
-		CHECK(net.halves && net.requests == 1 && loading_right(&w.g) < 160, "%ld chunks are there",
+		CHECK(net.halves && net.requests == 1 && loading_right(&w.g) < 200, "%ld chunks are there",
 		      loading_right(&w.g));
 		go_on();
 		settle(&w);
-		CHECK(loading_right(&w.g) > 200, "then the rest, %ld", loading_right(&w.g));
+		CHECK(loading_right(&w.g) > 320, "then the rest, %ld", loading_right(&w.g));
 	}
 	end(&w);
 }
@@ -290,7 +291,7 @@ static void check_priority(void)
 		while (net.stopped < 3)
 			pthread_cond_wait(&net.change, &net.lock);
 		pthread_mutex_unlock(&net.lock);
-		CHECK(!ensure(&w, 1990, &err), "demand passes three stopped prefetches %s", err.msg);
+		CHECK(!ensure(&w, 1800, &err), "demand passes three stopped prefetches %s", err.msg);
 		go_on();
 		CHECK(!loading_await(&want), "which go on");
 	}
