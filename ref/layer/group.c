@@ -98,7 +98,9 @@ static void grow(const struct lp_feed *f, struct span *s, enum lp_priority kind,
 		 const struct lp_want *w, uint64_t fill)
 {
 	const struct lp_fill_policy *p = &f->l->policy;
-	uint64_t max = kind == LP_DEMAND ? p->buffers_max / 2 : p->range_max;
+	uint64_t max = kind == LP_DEMAND     ? p->buffers_max / 2
+		       : kind == LP_PREFETCH ? p->range_max
+					     : p->background_max;
 
 	for (uint32_t i = s->first + 1; i < f->d->table.layer.nframe; i++) {
 		const struct lp_frame *at = frame_of(f, i);
@@ -244,8 +246,7 @@ void lp_group_send(struct lp_group *g)
 	lp_group_count(g, g->fetch.bytes);
 	g->have = 0;
 	g->over = false;
-	/* What waits for a slot says nothing about the link. */
-	g->sent_ns = g->kind == LP_DEMAND ? lp_now_ns() : 0;
+	g->sent_ns = lp_now_ns();
 	g->fetch.priority = g->priority;
 	if (g->feed->r)
 		lp_registry_fetch(g->feed->r, &g->fetch);

@@ -6,9 +6,9 @@
  *	into one fetch -> decode each frame once -> verify and write every chunk of it -> done
  *
  * One frame is never in flight twice: whoever wants it meanwhile waits for the same fetch.
- * Demand goes before prefetch, prefetch before background; prefetch and background ranges
- * are at most 1 MiB, read-ahead on a device grows while its reads are sequential, and
- * a demand miss fills at least LP_FILL_MIN of the device.  One connection stays free for demand.
+ * Demand goes before prefetch, prefetch before background; prefetch ranges are at most 1 MiB,
+ * read-ahead on a device grows while its reads are sequential, and a demand miss fills
+ * LP_FILL_MIN of the device where the link is slow.  One connection stays free for demand.
  *
  * Frames are decoded as soon as their bytes are there, those that somebody waits for first.
  * Frames above LP_FRAME_MAX are streamed chunk by chunk.  A frame whose bytes are wrong is
@@ -42,7 +42,8 @@ struct lp_fill_policy {
 				   that is not fast, for each of the last that was near */
 	uint64_t near;		/* bytes of blob between misses that are near each other */
 	uint64_t gap;		/* bytes of blob that a request may fetch in vain to save another */
-	uint64_t range_max;	/* bytes of blob in a prefetch or background request */
+	uint64_t range_max;	/* bytes of blob in a prefetch request */
+	uint64_t background_max; /* and in a background request */
 	uint64_t piece;		/* in a request for a part of a frame above LP_FRAME_MAX */
 	uint64_t quiet_ns;	/* so long after a demand miss, background has one request */
 	uint64_t buffers_max;	/* bytes of blob held in memory; half of it for demand alone */
