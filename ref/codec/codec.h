@@ -64,7 +64,8 @@ const struct lp_codec *lp_codec_guess(const void *p, size_t n);
  * lp_decoder_open - decode the stream @from.
  *
  * Reads of @d->reader give plain bytes; the end of the stored stream inside a member or a
- * frame is LP_EFORMAT, garbage behind the last one too (zero bytes behind it: codec.trailing).
+ * frame is LP_EFORMAT, garbage behind the last one too (zero bytes behind gzip are none).
+ * Ask for 64 KiB or more at a time: small reads make a decoder copy its window.
  *
  * LP_EUNSUP  the codec does not stream
  */

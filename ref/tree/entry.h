@@ -76,10 +76,11 @@ LP_MUST_CHECK enum lp_code lp_path_clean(const char *name, char out[static LP_PA
  * lp_entry_whiteout - turn a tar's spelling into the kind: ".wh..wh..opq" and ".wh.NAME".
  *
  * Rewrites @e->kind and @path (the buffer behind e->path, LP_PATH_MAX bytes) for regular
- * files and hard links so named; anything else stays.
+ * files and hard links so named.  What AUFS kept for itself, names with ".wh..wh.", is for
+ * nobody: *@skip.  A whiteout's size becomes 0.
  *
- * LP_EFORMAT  oci.layer.whiteout: ".wh." alone, ".wh..", ".wh...", or a name with more
- *             of AUFS's ".wh..wh." (which are dropped: *skip)
+ * LP_EFORMAT  oci.layer.whiteout: ".wh." alone, ".wh..", ".wh...", or something so named
+ *             that is neither a regular file nor a hard link
  */
 LP_MUST_CHECK enum lp_code lp_entry_whiteout(struct lp_entry *e, char *path, bool *skip,
 					     struct lp_err *err);
