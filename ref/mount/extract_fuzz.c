@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 static const char *const part[] = {"a", "b", "..", ".", "", "/", "l", "dir"};
 static const char *const target[] = {"..", "../..", "/", "a", "l", "../out", "/out", "dir/b"};
-static const mode_t type[] = {S_IFREG, S_IFDIR, S_IFLNK, S_IFIFO, S_IFCHR, S_IFREG, S_IFDIR, S_IFREG};
+static const mode_t type[] = {S_IFREG, S_IFDIR, S_IFLNK, S_IFIFO,
+			      S_IFCHR, S_IFREG, S_IFDIR, S_IFREG};
 
 static void make_path(uint8_t a, uint8_t b, char out[64])
 {
