@@ -141,8 +141,12 @@ e2e: $(PROGS)
 peers:
 	$(Q)scripts/peers.sh
 
-bench: $(B)/lazybench
-	$(Q)$(B)/lazybench run
+IMAGES ?= python
+bench:
+	$(Q)scripts/setup.sh bench
+	$(Q)$(MAKE) --no-print-directory $(B)/lazypull $(B)/lazybench
+	$(Q)corpora/make.py hello $(IMAGES)
+	$(Q)$(B)/lazybench run $(if $(QUICK),--quick) $(if $(REGISTRY),--registry=$(REGISTRY)) $(IMAGES)
 
 # The same graph again, in another build directory and with other flags.  What sanitizers add
 # makes gcc guess the lengths of strings wrongly.

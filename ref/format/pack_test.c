@@ -69,7 +69,8 @@ static void test_members(void)
 	      "the one body is told");
 	CHECK(out.to.len && !lp_codec_gzip.decode(out.to.p, out.to.len, got, 18, &err) &&
 		      !strcmp(got, "headbody 1tailwide"), "one stream: %s %s", got, err.msg);
-	CHECK(l.n && l.off[0] < out.to.len && !lp_codec_gzip.decode(out.to.p + l.off[0], out.to.len - l.off[0], got, 10,
+	CHECK(l.n && l.off[0] < out.to.len &&
+	      !lp_codec_gzip.decode(out.to.p + l.off[0], out.to.len - l.off[0], got, 10,
 					   &err) && !memcmp(got, "body 1tail", 10),
 	      "a member begins with its body");
 	lp_pack_free(&l.pack);

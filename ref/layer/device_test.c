@@ -171,7 +171,8 @@ static void check_torn(struct world *w)
 			!lp_device_open(&d, &w->s, w->name, LP_DEVICE_READ, &err) && !right(w, &d);
 		ready.p[i] ^= 8;
 	}
-	CHECK(none == (test_tortured() ? 1 : ready.len), "%zu damaged ready files, %zu without bits", ready.len, none);
+	CHECK(none == (test_tortured() ? 1 : ready.len),
+	      "%zu damaged ready files, %zu without bits", ready.len, none);
 	memcpy(w->s.boot, boot, sizeof(boot));
 }
 
