@@ -145,7 +145,7 @@ IMAGES ?= python
 bench:
 	$(Q)scripts/setup.sh bench
 	$(Q)$(MAKE) --no-print-directory $(B)/lazypull $(B)/lazybench
-	$(Q)corpora/make.py hello $(IMAGES)
+	$(Q)python3 corpora/make.py hello $(IMAGES)
 	$(Q)$(B)/lazybench run $(if $(QUICK),--quick) $(if $(REGISTRY),--registry=$(REGISTRY)) $(IMAGES)
 
 # The same graph again, in another build directory and with other flags.  What sanitizers add
