@@ -4,13 +4,12 @@ import json
 import os
 import pty
 import select
-import shutil
 import signal
 import subprocess
 
 import embedded
 import pytest
-from conftest import LAZYPULL, convert, root_only, run, Tar
+from conftest import LAZYPULL, convert, peer, root_only, run, Tar
 
 PROGRAM = r"""
 #include <fcntl.h>
@@ -68,7 +67,7 @@ def images(work):
     run("cc", "-static", "-Os", "-w", "-o", work / "p", work / "p.c")
     layer = (Tar().add("etc/", kind=b"5").add("etc/passwd", PASSWD).add("etc/group", GROUP)
              .add("p", (work / "p").read_bytes(), mode=0o755)
-             .add("text", b"no program", mode=0o755).add("plain", b"data")
+             .add("plain", b"data")
              .add("big", bytes(range(256)) * 40_000).add("unread", b"never")).bytes()
     root = work / "run-layouts"
     embedded.write_layout(root / "legacy", [layer], config={
@@ -226,10 +225,22 @@ def test_many_at_once(images, tmp_path):
     assert [p.returncode for p in running] == [0] * 8
 
 
+@pytest.mark.parametrize("runtime", ["crun", "runc"])
+def test_runtimes(images, tmp_path, runtime):
+    """Only one of the two is installed."""
+    (tmp_path / runtime).symlink_to(peer(runtime))
+    env = {**os.environ, "PATH": str(tmp_path)}
+    assert lazy(images, "c:/plain", "u", "x:4", options=["-u", "ann"], status=4, env=env) == ""
+    assert lazy(images, "c:/plain", "h", options=["--hostname=b"], env=env) == "datab\n"
+    lazy(images, options=["--entrypoint=/nothing"], status=127, env=env)
+    lazy(images, options=["--entrypoint=/plain"], status=126, env=env)
+    lazy(images, status=125, env={**os.environ, "PATH": "/nonexistent"})
+
+
 def test_store_replaced(images, tmp_path):
-    """A keeper whose store was deleted makes room for the next one's at once."""
+    """A keeper whose store is gone makes room for the next one's at once."""
     host, _ = images
     store = tmp_path / "store"
-    for _ in range(3):
+    for n in range(3):
         assert run(LAZYPULL, "run", f"--store={store}", f"{host}/lazy", "c:/plain") == "data"
-        shutil.rmtree(store)
+        store.rename(tmp_path / f"old{n}")
