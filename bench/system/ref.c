@@ -52,6 +52,6 @@ const struct lb_system lb_ref_systems[] = {
 	{"ref/estargz/fuse+opt+prefetch", "eStargz optimised for the first task, prefetch",
 	 LB_FORM_OPTIMISED, true, false, "fuse", "async", &ref},
 	{"control", "warm store, the hello image: the floor, and the drift of the machine",
-	 LB_FORM_LEGACY, false, true, "fuse", "none", &ref},
+	 LB_FORM_LEGACY, false, true, "extract", "none", &ref},
 	{0},
 };
