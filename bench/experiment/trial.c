@@ -184,8 +184,8 @@ static void judge_network(const struct lb_cell *c, struct lb_trial *t)
 		invalidate(t, "fallback: it fetched %llu of %llu bytes",
 			   (unsigned long long)t->ledger.blob_bytes, (unsigned long long)all);
 	/* A warm run may ask for the configuration again, never for a layer. */
-	if (c->system->warm && t->ledger.blob_bytes >= all)
-		invalidate(t, "the warm store was not: it fetched blobs");
+	if (c->system->warm && all && t->ledger.blob_bytes >= all)
+		invalidate(t, "the warm store was not: it fetched the layers");
 }
 
 static enum lp_code account(struct lb_lab *l, const struct lb_cell *c, struct lb_trial *t,

@@ -105,9 +105,10 @@ static enum lp_code run(const struct lp_container *c, struct lp_runtime *r, stru
 	    (c->terminal && lp_console_take(&s->console, err)))
 		return err->code;
 	lp_event(&c->events, "created");
+	/* When it is issued, not when it returns: the command may have said its line by then. */
+	lp_event(&c->events, "started");
 	if (lp_runtime_start(r, err))
 		return err->code;
-	lp_event(&c->events, "started");
 	for (reap(s); s->pid; reap(s))
 		watch(s);
 	lp_event(&c->events, "exited");
