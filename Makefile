@@ -4,6 +4,7 @@
 #   make test       unit tests (seconds)             make asan     check, with sanitizers
 #   make check      lint, unit and end-to-end tests  make torture  test, each allocation failing
 #   make lint       formatting, analysis, budgets    make fuzz     fuzz for FUZZ_SECONDS each
+#   make plots      figures of the newest results    make publish  images to REGISTRY
 #   make peers      bring the real tools (tests)     make coverage what the unit tests reach
 #   make install    to $(DESTDIR)$(PREFIX)           make clean    remove build/
 #
@@ -142,11 +143,28 @@ peers:
 	$(Q)scripts/peers.sh
 
 IMAGES ?= python
-bench:
+bench: bench-ready
+	$(Q)$(B)/lazybench run $(if $(QUICK),--quick) $(if $(REGISTRY),--registry=$(REGISTRY)) $(IMAGES)
+	$(Q)$(MAKE) --no-print-directory plots
+
+.PHONY: bench-ready plots publish
+bench-ready:
 	$(Q)scripts/setup.sh bench
 	$(Q)$(MAKE) --no-print-directory $(B)/lazypull $(B)/lazybench
 	$(Q)python3 corpora/make.py hello $(IMAGES)
-	$(Q)$(B)/lazybench run $(if $(QUICK),--quick) $(if $(REGISTRY),--registry=$(REGISTRY)) $(IMAGES)
+
+# The figure of some results: RESULTS='FILE...', or the newest file.
+RESULTS ?= $(firstword $(shell ls -t results/*/*.jsonl 2>/dev/null))
+
+plots: $(B)/lazybench
+	@mkdir -p $(B)/plots
+	$(Q)$(B)/lazybench report --data $(RESULTS) >$(B)/plots/start.tsv
+	$(Q)LC_ALL=C.UTF-8 gnuplot -e "data='$(B)/plots/start.tsv'; out='$(B)/plots/start.svg'; \
+	  command='make plots RESULTS=\"$(RESULTS)\"'" plots/start.gp
+	$(call say,PLOT,$(B)/plots/start.svg)
+
+publish: bench-ready
+	$(Q)$(B)/lazybench publish --to=$(REGISTRY) hello $(IMAGES)
 
 # The same graph again, in another build directory and with other flags.  What sanitizers add
 # makes gcc guess the lengths of strings wrongly.
@@ -197,4 +215,4 @@ clean:
 	rm -rf $(B)
 
 help:
-	@sed -n '3,15s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
+	@sed -n '3,17s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))

@@ -9,6 +9,7 @@
 #define LB_COMMAND_H
 
 int lb_cmd_gate(int argc, char **argv);
+int lb_cmd_publish(int argc, char **argv);
 int lb_cmd_registry(int argc, char **argv);
 int lb_cmd_report(int argc, char **argv);
 int lb_cmd_run(int argc, char **argv);

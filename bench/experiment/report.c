@@ -153,26 +153,49 @@ static double ms(const struct lb_spread *s, bool tail)
 	return (double)(tail ? s->p95.value : s->p50.value) / 1e6;
 }
 
-void lb_report_data(const struct lb_summary *s, FILE *out)
+static void print_data(const struct lb_row *r, bool tail, FILE *out)
 {
-	bool tail = true;
+	const struct lb_quantile *q = tail ? &r->time[READY].p95 : &r->time[READY].p50;
 
-	for (size_t i = 0; i < s->nrow; i++)
+	fprintf(out, "%s\t%s\t%s\t%zu\t%s\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t", r->image, r->task,
+		r->system, r->valid, tail ? "p95" : "p50", ms(&r->time[PULL], tail),
+		ms(&r->time[CREATE], tail), ms(&r->time[RUN], tail), ms(&r->time[READY], tail),
+		(double)q->low / 1e6, (double)q->high / 1e6);
+	if (r->counted)
+		fprintf(out, "%" PRIu64 "\t%" PRIu64 "\n", r->requests.p50.value, r->bytes.p50.value);
+	else
+		fputs("n/a\tn/a\n", out);
+}
+
+/* Rows @from to @to are one table; @more: there is one before it. */
+static bool print_block(const struct lb_summary *s, size_t from, size_t to, bool more, FILE *out)
+{
+	bool tail = true, printed = false;
+
+	for (size_t i = from; i < to; i++)
 		tail = tail && (s->row[i].failed || s->row[i].time[READY].p95.sure);
-	fputs("image\ttask\tsystem\tn\tstatistic\tpull_ms\tcreate_ms\trun_ms\tready_ms\tlow_ms\t"
-	      "high_ms\trequests\tbytes\n", out);
-	for (size_t i = 0; i < s->nrow; i++) {
-		const struct lb_row *r = &s->row[i];
-		const struct lb_quantile *q = tail ? &r->time[READY].p95 : &r->time[READY].p50;
-
-		if (r->failed || !q->sure)
+	for (size_t i = from; i < to; i++) {
+		if (s->row[i].failed || !s->row[i].time[READY].p50.sure)
 			continue;
-		fprintf(out, "%s\t%s\t%s\t%zu\t%s\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t%.3f\t", r->image,
-			r->task, r->system, r->valid, tail ? "p95" : "p50",
-			ms(&r->time[PULL], tail), ms(&r->time[CREATE], tail),
-			ms(&r->time[RUN], tail), ms(&r->time[READY], tail), (double)q->low / 1e6,
-			(double)q->high / 1e6);
-		fprintf(out, "%" PRIu64 "\t%" PRIu64 "\n", r->requests.p50.value,
-			r->bytes.p50.value);
+		if (more && !printed)
+			fputs("\n\n", out);
+		print_data(&s->row[i], tail, out);
+		printed = true;
+	}
+	return printed || more;
+}
+
+void lb_report_data(const struct lb_summary *s, bool *more, FILE *out)
+{
+	size_t from = 0;
+
+	if (!*more)
+		fputs("# image\ttask\tsystem\tn\tstatistic\tpull_ms\tcreate_ms\trun_ms\tready_ms\t"
+		      "low_ms\thigh_ms\trequests\tbytes\n", out);
+	for (size_t i = 1; i <= s->nrow; i++) {
+		if (i < s->nrow && same_table(&s->row[i], &s->row[from]))
+			continue;
+		*more = print_block(s, from, i, *more, out);
+		from = i;
 	}
 }

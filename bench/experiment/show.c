@@ -47,8 +47,8 @@ static const struct lp_option gate_table[] = {
 };
 
 static const struct lp_usage report_usage = {
-	"lazybench report", "FILE", "Print what a results file says.", report_table,
-	LP_OPT_PERMUTE, 1, 1,
+	"lazybench report", "FILE...", "Print what results files say.", report_table,
+	LP_OPT_PERMUTE, 1, -1,
 };
 static const struct lp_usage systems_usage = {
 	"lazybench systems", "", "List the systems under test, and what is missing.",
@@ -93,7 +93,8 @@ static void print_line(json_t *o)
 		printf("%.*s\n", (int)text.len, (const char *)text.p);
 }
 
-static enum lp_code report(const struct args *a, const char *path, struct lp_err *err)
+static enum lp_code report(const struct args *a, const char *path, bool *more,
+			   struct lp_err *err)
 {
 	LP_AUTO(lp_json_free) json_t *lines = NULL;
 	LP_AUTO(lb_summary_free) struct lb_summary s = {0};
@@ -104,7 +105,7 @@ static enum lp_code report(const struct args *a, const char *path, struct lp_err
 	if (a->json)
 		return lb_report_json(&s, stdout, err);
 	if (a->data)
-		lb_report_data(&s, stdout);
+		lb_report_data(&s, more, stdout);
 	else
 		lb_report_table(&s, stdout);
 	return LP_OK;
@@ -115,10 +116,14 @@ int lb_cmd_report(int argc, char **argv)
 	struct args a = {0};
 	struct lp_err err;
 	int operand, status;
+	bool more = false;
 
 	if (!parse(&report_usage, argc, argv, &a, &operand, &status))
 		return status;
-	return end(report(&a, argv[operand], &err), &err);
+	for (int i = operand; i < argc; i++)
+		if (report(&a, argv[i], &more, &err))
+			return end(err.code, &err);
+	return 0;
 }
 
 int lb_cmd_systems(int argc, char **argv)
