@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* run - `lazybench run`: which experiment, on what, how often. */
 #include "command.h"
+#include "experiment/bars.h"
+#include "experiment/convert.h"
 #include "experiment/hello.h"
 #include "experiment/report.h"
 
@@ -10,6 +12,7 @@
 #include <string.h>
 
 #define DEFAULT_N 100
+#define CONTEST_N 6		/* the fewest that have an interval */
 #define QUICK_N 20
 #define SMOKE_N 5
 
@@ -21,11 +24,12 @@ struct args {
 #define AT(member) offsetof(struct args, member)
 
 static const struct lp_option table[] = {
-	{"experiment", 'e', LP_OPT_TEXT, AT(run.experiment), "NAME", "hello (the default)"},
+	{"experiment", 'e', LP_OPT_TEXT, AT(run.experiment), "NAME",
+	 "hello (the default), or convert: contests with Go"},
 	{"system", 's', LP_OPT_LIST, AT(run.systems), "NAME", "one of lazybench systems (all)"},
 	{"task", 't', LP_OPT_LIST, AT(run.tasks), "NAME", "a task, or all (the first one)"},
-	{"rounds", 'n', LP_OPT_COUNT, AT(run.n), "N", "runs of each cell (100)"},
-	{"warmup", 0, LP_OPT_COUNT, AT(run.warmup), "N", "rounds before that (3)"},
+	{"rounds", 'n', LP_OPT_COUNT, AT(run.n), "N", "runs of each cell (100; of contests 6)"},
+	{"warmup", 0, LP_OPT_COUNT, AT(run.warmup), "N", "rounds before that (3; of contests 1)"},
 	{"quick", 'q', LP_OPT_FLAG, AT(quick), NULL, "20 rounds, 1 to warm up"},
 	{"smoke", 0, LP_OPT_FLAG, AT(smoke), NULL, "5 rounds: does it work?  No percentiles"},
 	{"seed", 0, LP_OPT_COUNT, AT(run.seed), "N", "of the order within rounds (1)"},
@@ -51,8 +55,10 @@ static const struct lp_usage usage = {
 static const struct experiment {
 	const char *name;
 	enum lp_code (*run)(struct lb_session *s, struct lb_run_options *o, struct lp_err *err);
+	uint64_t n, warmup;
 } experiments[] = {
-	{"hello", lb_hello},
+	{"hello", lb_hello, DEFAULT_N, 3},
+	{"convert", lb_convert, CONTEST_N, 1},
 };
 
 static enum lp_code choose(const struct lb_run_options *o, const struct experiment **out,
@@ -67,6 +73,16 @@ static enum lp_code choose(const struct lb_run_options *o, const struct experime
 		       o->experiment);
 }
 
+static void set_rounds(struct args *a, const struct experiment *e)
+{
+	bool few = a->smoke || a->quick;
+
+	if (!a->run.n)
+		a->run.n = few && e->n == DEFAULT_N ? (a->smoke ? SMOKE_N : QUICK_N) : e->n;
+	if (a->run.warmup == UINT64_MAX)
+		a->run.warmup = few ? 1 : e->warmup;
+}
+
 static void set_defaults(struct args *a, int argc, char **argv, int operand)
 {
 	struct lb_run_options *o = &a->run;
@@ -75,10 +91,6 @@ static void set_defaults(struct args *a, int argc, char **argv, int operand)
 	o->argv = argv;
 	if (!o->experiment)
 		o->experiment = "hello";
-	if (!o->n)
-		o->n = a->smoke ? SMOKE_N : a->quick ? QUICK_N : DEFAULT_N;
-	if (o->warmup == UINT64_MAX)
-		o->warmup = a->smoke || a->quick ? 1 : 3;
 	if (!o->seed)
 		o->seed = 1;
 	for (int i = operand; i < argc && o->images.n < LP_OPTION_LIST; i++)
@@ -92,8 +104,11 @@ static enum lp_code report(const char *path, struct lp_err *err)
 	LP_AUTO(lp_json_free) json_t *lines = NULL;
 	LP_AUTO(lb_summary_free) struct lb_summary s = {0};
 
-	if (lb_record_load(path, &lines, err) ||
-	    lb_summary_make(lines, LB_BASELINE_SYSTEM, &s, err))
+	if (lb_record_load(path, &lines, err))
+		return err->code;
+	if (lb_bars_are(lines))
+		return lb_bars_table(lines, stdout, err);
+	if (lb_summary_make(lines, LB_BASELINE_SYSTEM, &s, err))
 		return err->code;
 	lb_report_table(&s, stdout);
 	return LP_OK;
@@ -104,8 +119,10 @@ static enum lp_code run(struct args *a, struct lp_err *err)
 	LP_AUTO(lb_session_free) struct lb_session s = {.record = {.fd = -1}};
 	const struct experiment *e;
 
-	if (choose(&a->run, &e, err) || lb_session_load(&s, &a->run, err) ||
-	    e->run(&s, &a->run, err))
+	if (choose(&a->run, &e, err))
+		return err->code;
+	set_rounds(a, e);
+	if (lb_session_load(&s, &a->run, err) || e->run(&s, &a->run, err))
 		return err->code;
 	if (a->no_report)
 		return LP_OK;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* show - `lazybench report`, `systems`, `workloads` and, until it has its statistics, `gate`. */
 #include "command.h"
+#include "experiment/bars.h"
 #include "experiment/report.h"
 #include "measure/record.h"
-#include "system/system.h"
+#include "system/containerd.h"
 
 #include "base/log.h"
 #include "base/option.h"
@@ -99,8 +100,12 @@ static enum lp_code report(const struct args *a, const char *path, bool *more,
 	LP_AUTO(lp_json_free) json_t *lines = NULL;
 	LP_AUTO(lb_summary_free) struct lb_summary s = {0};
 
-	if (lb_record_load(path, &lines, err) ||
-	    lb_summary_make(lines, a->base ? a->base : LB_BASELINE_SYSTEM, &s, err))
+	if (lb_record_load(path, &lines, err))
+		return err->code;
+	if (lb_bars_are(lines))
+		return a->json ? lb_bars_json(lines, stdout, err) :
+				 lb_bars_table(lines, stdout, err);
+	if (lb_summary_make(lines, a->base ? a->base : LB_BASELINE_SYSTEM, &s, err))
 		return err->code;
 	if (a->json)
 		return lb_report_json(&s, stdout, err);
@@ -126,6 +131,21 @@ int lb_cmd_report(int argc, char **argv)
 	return 0;
 }
 
+static void print_system(const char *name, const char *what, const char *bring, bool json)
+{
+	json_t *o = json ? json_object() : NULL;
+
+	if (!json) {
+		printf("%-32s %-8s %s\n", name, bring ? "absent" : "ready", bring ? bring : what);
+		return;
+	}
+	lb_set_word(o, "name", name);
+	lb_set_word(o, "what", what);
+	json_object_set_new(o, "ready", json_boolean(!bring));
+	lb_set_word(o, "bring", bring);
+	print_line(o);
+}
+
 int lb_cmd_systems(int argc, char **argv)
 {
 	struct args a = {0};
@@ -136,21 +156,10 @@ int lb_cmd_systems(int argc, char **argv)
 	if (!parse(&systems_usage, argc, argv, &a, &operand, &status))
 		return status;
 	lb_programs_find(&programs, a.lazypull, a.peers);
-	for (size_t i = 0; (s = lb_system_at(i)); i++) {
-		const char *bring = s->family->missing(&programs);
-		json_t *o = a.json ? json_object() : NULL;
-
-		if (!a.json) {
-			printf("%-32s %-8s %s\n", s->name, bring ? "absent" : "ready",
-			       bring ? bring : s->what);
-			continue;
-		}
-		lb_set_word(o, "name", s->name);
-		lb_set_word(o, "what", s->what);
-		json_object_set_new(o, "ready", json_boolean(!bring));
-		lb_set_word(o, "bring", bring);
-		print_line(o);
-	}
+	for (size_t i = 0; (s = lb_system_at(i)); i++)
+		print_system(s->name, s->what, s->family->missing(&programs), a.json);
+	print_system("containerd", "containerd, stargz-snapshotter and esgz: for contests",
+		     lb_containerd_missing(&programs), a.json);
 	return 0;
 }
 
