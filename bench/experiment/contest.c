@@ -3,12 +3,14 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "measure/cold.h"
 #include "measure/schedule.h"
 
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -88,7 +90,7 @@ enum lp_code lb_contests_run(const struct lb_contests *c, struct lb_session *s,
 {
 	size_t order[2 * LB_CONTESTS_MAX];
 
-	if (lb_session_begin(s, l, o, plan_of(c), err))
+	if (lb_contest_clear(l, err) || lb_session_begin(s, l, o, plan_of(c), err))
 		return err->code;
 	lp_log_say("lazybench", "%zu contests, %" PRIu64 " rounds and %" PRIu64
 		   " to warm up; results in %s", c->n, o->n, o->warmup, s->record.path);
@@ -98,12 +100,32 @@ enum lp_code lb_contests_run(const struct lb_contests *c, struct lb_session *s,
 			if (one(c, s, o, round, order[i], err))
 				return err->code;
 	}
-	return LP_OK;
+	return lb_contest_clear(l, err);
 }
 
 void lb_contest_add(json_t *o, const char *key, uint64_t more)
 {
 	lb_set_number(o, key, lb_number(o, key) + more);
+}
+
+enum lp_code lb_contest_fresh(const struct lb_lab *l, char out[static LB_PATH],
+			      struct lp_err *err)
+{
+	char parent[LB_PATH];
+
+	lb_lab_path(l, "stores/contest", parent);
+	lb_path(out, "%.990s/XXXXXX", parent);
+	if (lb_make_directory(parent, err))
+		return err->code;
+	return mkdtemp(out) ? LP_OK : lp_fail_errno(err, "mkdtemp %s", out);
+}
+
+enum lp_code lb_contest_clear(const struct lb_lab *l, struct lp_err *err)
+{
+	char path[LB_PATH];
+
+	lb_lab_path(l, "stores/contest", path);
+	return lb_remove_tree(path, err);
 }
 
 /* Read what it says, and throw it away, until it has ended; false: it took too long. */

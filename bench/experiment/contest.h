@@ -51,6 +51,18 @@ LP_MUST_CHECK enum lp_code lb_contests_run(const struct lb_contests *c, struct l
 LP_MUST_CHECK enum lp_code lb_contest_time(const struct lb_lab *l, const struct lb_args *a,
 					   json_t *out, struct lp_err *err);
 
+/*
+ * lb_contest_fresh - an empty directory in WORK/stores/contest that nothing was in before.
+ *
+ * Nothing is removed while an experiment runs: file systems are slow at making files just
+ * after they removed some (ext4 goes around inodes that it freed seconds ago).
+ */
+LP_MUST_CHECK enum lp_code lb_contest_fresh(const struct lb_lab *l, char out[static LB_PATH],
+					    struct lp_err *err);
+
+/* Remove all of them. */
+LP_MUST_CHECK enum lp_code lb_contest_clear(const struct lb_lab *l, struct lp_err *err);
+
 /* Add @more to the number @key. */
 void lb_contest_add(json_t *o, const char *key, uint64_t more);
 

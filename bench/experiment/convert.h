@@ -9,8 +9,8 @@
  *	                      the same gzip layers, one after the other
  *	pull                  `lazypull pull --mount=extract` from the embedded registry beside
  *	                      containerd's own pull and unpack; its daemon is up already
- *	toc                   from an image with 50 000 files to a tree that can be mounted, all
- *	                      of `lazypull pull`, beside the library's Open and VerifyTOC alone
+ *	toc                   an image with 50 000 files, from the blobs to meta.erofs, within
+ *	                      `lazypull pull`, beside the library's Open and VerifyTOC alone
  */
 #ifndef LB_CONVERT_H
 #define LB_CONVERT_H

@@ -87,7 +87,8 @@ static enum lp_code read_address(struct lb_lab *l, struct lp_err *err)
 	return LP_OK;
 }
 
-static enum lp_code start_registry(struct lb_lab *l, struct lp_err *err)
+static enum lp_code start_registry(struct lb_lab *l, const struct lp_option_list *knobs,
+				   struct lp_err *err)
 {
 	char root[LB_PATH], log[LB_PATH];
 	struct lb_args a = {.n = 0};
@@ -102,6 +103,8 @@ static enum lp_code start_registry(struct lb_lab *l, struct lp_err *err)
 	lb_args_add(&a, "registry");
 	lb_args_add(&a, "--root=%s", root);
 	lb_args_add(&a, "--log=%s", log);
+	for (size_t i = 0; knobs && i < knobs->n; i++)
+		lb_args_add(&a, "--knob=%s", knobs->text[i]);
 	if (lb_process_start(&l->registry, &a, NULL, false, err))
 		return err->code;
 	return read_address(l, err);
@@ -120,7 +123,7 @@ enum lp_code lb_lab_open(struct lb_lab *l, const struct lb_lab_options *o, struc
 	l->remote = o->registry;
 	if (l->remote)
 		snprintf(l->host, sizeof(l->host), "%s", o->registry);
-	else if (start_registry(l, err))
+	else if (start_registry(l, o->knobs, err))
 		return err->code;
 	return lb_adopt(err);
 }

@@ -12,6 +12,7 @@
 #ifndef LB_LAB_H
 #define LB_LAB_H
 
+#include "base/option.h"
 #include "system/system.h"
 
 struct lb_lab {
@@ -28,6 +29,7 @@ struct lb_lab_options {
 	const char *lazypull, *peers, *work, *corpora;	/* NULL: the defaults */
 	const char *registry;		/* HOST/NS, or NULL: our own */
 	uint64_t timeout_ns;
+	const struct lp_option_list *knobs;	/* of our own registry, or NULL */
 };
 
 LP_MUST_CHECK enum lp_code lb_lab_open(struct lb_lab *l, const struct lb_lab_options *o,

@@ -3,6 +3,7 @@
 #include "command.h"
 #include "experiment/bars.h"
 #include "experiment/convert.h"
+#include "experiment/economy.h"
 #include "experiment/hello.h"
 #include "experiment/report.h"
 
@@ -18,6 +19,7 @@
 
 struct args {
 	struct lb_run_options run;
+	struct lp_option_list knobs;
 	bool quick, smoke, no_report;
 };
 
@@ -25,7 +27,7 @@ struct args {
 
 static const struct lp_option table[] = {
 	{"experiment", 'e', LP_OPT_TEXT, AT(run.experiment), "NAME",
-	 "hello (the default), or convert: contests with Go"},
+	 "hello (the default); contests with others: convert, economy"},
 	{"system", 's', LP_OPT_LIST, AT(run.systems), "NAME", "one of lazybench systems (all)"},
 	{"task", 't', LP_OPT_LIST, AT(run.tasks), "NAME", "a task, or all (the first one)"},
 	{"rounds", 'n', LP_OPT_COUNT, AT(run.n), "N", "runs of each cell (100; of contests 6)"},
@@ -35,6 +37,8 @@ static const struct lp_option table[] = {
 	{"seed", 0, LP_OPT_COUNT, AT(run.seed), "N", "of the order within rounds (1)"},
 	{"registry", 0, LP_OPT_TEXT, AT(run.lab.registry), "HOST/NAMESPACE",
 	 "images from there, as make publish puts them (the embedded one)"},
+	{"knob", 'k', LP_OPT_LIST, AT(knobs), "NAME[=VALUE]",
+	 "of the embedded registry: delay=20 is a link of 20 ms"},
 	{"results", 0, LP_OPT_TEXT, AT(run.results), "DIR", "where results go (results)"},
 	{"resume", 0, LP_OPT_TEXT, AT(run.resume), "FILE", "go on with this session"},
 	{"work", 0, LP_OPT_TEXT, AT(run.lab.work), "DIR", "stores and images (build/bench)"},
@@ -59,6 +63,7 @@ static const struct experiment {
 } experiments[] = {
 	{"hello", lb_hello, DEFAULT_N, 3},
 	{"convert", lb_convert, CONTEST_N, 1},
+	{"economy", lb_economy, CONTEST_N, 1},
 };
 
 static enum lp_code choose(const struct lb_run_options *o, const struct experiment **out,
@@ -87,6 +92,7 @@ static void set_defaults(struct args *a, int argc, char **argv, int operand)
 {
 	struct lb_run_options *o = &a->run;
 
+	o->lab.knobs = &a->knobs;
 	o->argc = argc;
 	o->argv = argv;
 	if (!o->experiment)

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+"""Contests with others, one round of each experiment: every job is done, and is a number."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from embedded import HERE, LAZYBENCH  # noqa: E402
+
+CORPORA = pathlib.Path(os.environ.get("CORPORA", HERE / "build" / "corpora"))
+
+if os.geteuid() != 0:
+    pytest.skip("containerd needs root", allow_module_level=True)
+
+
+def peers_are_there():
+    lines = subprocess.run([LAZYBENCH, "systems", "--json"], check=True, capture_output=True,
+                           text=True).stdout.splitlines()
+    return next(s["ready"] for s in map(json.loads, lines) if s["name"] == "containerd")
+
+
+@pytest.mark.parametrize("experiment,contests", [
+    ("convert", {"convert-9", "convert-6", "pull", "toc"}),
+    ("economy", {"optimised", "unoptimised", "memory", "memory-files"}),
+])
+def test_one_round(tmp_path, experiment, contests):
+    if not peers_are_there():
+        pytest.skip("containerd is missing (make peers)")
+    for image in ("hello", "small-files"):
+        if not (CORPORA / f"{image}.json").exists():
+            pytest.skip(f"image {image} is missing (corpora/make.py)")
+    # the layout's blobs are linked: the work must be on their file system
+    work = LAZYBENCH.rsplit("/", 1)[0] + "/test-contests"
+    subprocess.run([LAZYBENCH, "run", f"--experiment={experiment}", "-n1", "--warmup=0",
+                    f"--corpora={CORPORA}", f"--work={work}", f"--results={tmp_path}", "hello"],
+                   check=True, timeout=600)
+    path, = tmp_path.glob("*/*.jsonl")
+    done = [json.loads(line) for line in path.read_text().splitlines()][1:]
+    assert {line["cell"] for line in done} == {f"{c} {s}" for c in contests
+                                               for s in ("ours", "theirs")}
+    assert [line["why"] for line in done if not line["valid"]] == []
+    report = subprocess.run([LAZYBENCH, "report", "--json", path], check=True,
+                            capture_output=True, text=True)
+    rows = json.loads(report.stdout)["rows"]
+    assert {row["contest"] for row in rows} == contests
+    assert all(row["n"] == 1 and row["holds"] != "not measured" for row in rows)
