@@ -152,7 +152,7 @@ def test_slower_is_seen(bench):
     assert slow["ratio_ppm"]["low"] > 1_500_000 and base["ratio_ppm"] is None
     data = subprocess.run([LAZYBENCH, "report", "--data", files[-1]], check=True,
                           capture_output=True, text=True).stdout.splitlines()
-    assert data[0].split("\t")[:5] == ["image", "task", "system", "n", "statistic"]
+    assert data[0].split("\t")[:5] == ["# image", "task", "system", "n", "statistic"]
     assert len(data) == 4 and all(line.split("\t")[4] == "p50" for line in data[1:])
 
 
