@@ -15,12 +15,15 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #define TOC_IMAGE "small-files"
 #define PATIENCE_MS 10000	/* with what a job leaves behind, ours */
 #define FIRST_LAYER 2		/* of a form's blobs: behind manifest and config */
 
-enum { CONVERT_9, CONVERT_6, PULL, TOC };
+#define CTR_REMOTE "/usr/bin/ctr-remote"
+
+enum { CONVERT_9, CONVERT_6, PULL, TOC, CONVERT_CTR, CONTESTS };
 
 static const struct lb_bar bars[] = {
 	{"convert-9", "wall_ns", 250000, 0, NULL},
@@ -32,6 +35,7 @@ static const struct lb_bar bars[] = {
 	{"pull", "wall_ns", 600000, 0, NULL},
 	{"toc", "meta_ns", 333333, 0, "ours: blobs named to meta.erofs written"},
 	{"toc", "wall_ns", 0, 0, "ours: the whole process, made durable"},
+	{"convert-ctr", "wall_ns", 0, 0, "theirs: Debian's ctr-remote, level 9"},
 	{0},
 };
 
@@ -108,6 +112,33 @@ static enum lp_code convert_theirs(struct convert *c, int level, json_t *out,
 	return add_bytes(to, out, err);
 }
 
+/* The image is in containerd's store already, as it is in our layout. */
+static enum lp_code convert_ctr(struct convert *c, json_t *out, struct lp_err *err)
+{
+	const char *reference = c->image.form[0].reference;
+	const char *words[] = {"-snapshotter=overlayfs", "pull", reference};
+	LP_AUTO(lp_json_free) json_t *ns = NULL;
+	LP_AUTO(lb_containerd_free) struct lb_containerd peer = {.peers = NULL};
+	struct lb_args a = {.n = 0};
+	char directory[LB_PATH];
+
+	if (lb_contest_fresh(&c->lab, directory, err) ||
+	    lb_containerd_start(&peer, &c->lab.programs, directory, false, err) ||
+	    lb_containerd_drive(&peer, words, 3, &ns, err))
+		return err->code;
+	sync();
+	lb_args_add(&a, CTR_REMOTE);
+	lb_args_add(&a, "--address=%s/containerd.sock", directory);
+	lb_args_add(&a, "--namespace=lazybench");
+	lb_args_add(&a, "images");
+	lb_args_add(&a, "convert");
+	lb_args_add(&a, "--estargz");
+	lb_args_add(&a, "--oci");
+	lb_args_add(&a, "%s", reference);
+	lb_args_add(&a, "%s-ctr", reference);
+	return lb_contest_time(&c->lab, &a, out, err);
+}
+
 static enum lp_code pull_ours(struct convert *c, json_t *out, struct lp_err *err)
 {
 	struct lb_args a = {.n = 0};
@@ -132,10 +163,9 @@ static enum lp_code pull_theirs(struct convert *c, json_t *out, struct lp_err *e
 {
 	const char *words[] = {"-snapshotter=overlayfs", "pull", c->image.form[0].reference};
 	LP_AUTO(lp_json_free) json_t *ns = NULL;
-	LP_AUTO(lb_containerd_free) struct lb_containerd peer;
+	LP_AUTO(lb_containerd_free) struct lb_containerd peer = {.peers = NULL};
 	char directory[LB_PATH];
 
-	peer = (struct lb_containerd){.peers = NULL};
 	if (lb_contest_fresh(&c->lab, directory, err) ||
 	    lb_containerd_start(&peer, &c->lab.programs, directory, false, err) ||
 	    lb_containerd_drive(&peer, words, 3, &ns, err))
@@ -251,13 +281,16 @@ static enum lp_code job(void *experiment, size_t contest, enum lb_side side, jso
 {
 	struct convert *c = experiment;
 	bool ours = side == LB_OURS;
-	int level = contest == CONVERT_9 ? 9 : 6;
+	int level = contest == CONVERT_6 ? 6 : 9;
 
 	switch (contest) {
 	case PULL:
 		return ours ? pull_ours(c, out, err) : pull_theirs(c, out, err);
 	case TOC:
 		return ours ? toc_ours(c, out, err) : toc_theirs(c, out, err);
+	case CONVERT_CTR:
+		if (!ours)
+			return convert_ctr(c, out, err);
 	}
 	return ours ? convert_ours(c, level, out, err) : convert_theirs(c, level, out, err);
 }
@@ -266,8 +299,9 @@ enum lp_code lb_convert(struct lb_session *s, struct lb_run_options *o, struct l
 {
 	LP_AUTO(free_convert) struct convert c = {.lab.registry = {.pidfd = -1}};
 	const struct lb_contests contests = {
-		.name = {"convert-9", "convert-6", "pull", "toc"}, .n = 4, .job = job,
-		.experiment = &c, .bar = bars,
+		.name = {"convert-9", "convert-6", "pull", "toc", "convert-ctr"},
+		.n = access(CTR_REMOTE, X_OK) ? CONVERT_CTR : CONTESTS,
+		.job = job, .experiment = &c, .bar = bars,
 	};
 	const char *bring;
 

@@ -7,6 +7,8 @@
  *
  *	convert-9, convert-6  `lazypull convert --to=estargz` beside the Go library, which gets
  *	                      the same gzip layers, one after the other
+ *	convert-ctr           at level 9 beside Debian's ctr-remote, which asks a containerd that
+ *	                      has the image; left out where it is not installed
  *	pull                  `lazypull pull --mount=extract` from the embedded registry beside
  *	                      containerd's own pull and unpack; its daemon is up already
  *	toc                   an image with 50 000 files, from the blobs to meta.erofs, within

@@ -151,6 +151,8 @@ static void end(struct lb_process *p)
 
 void lb_containerd_free(struct lb_containerd *c)
 {
+	if (!c->peers)
+		return; /* never started */
 	end(&c->containerd);
 	end(&c->stargz);
 }
