@@ -21,7 +21,8 @@ PROGRAM = r"""
 
 extern char **environ;
 
-static void caught(int s) { printf("caught %d\n", s); fflush(stdout); _exit(42); }
+/* write(), not printf(): the signal may come before fflush() has forgotten what it wrote. */
+static void caught(int s) { dprintf(1, "caught %d\n", s); _exit(42); }
 
 int main(int argc, char **argv)
 {
