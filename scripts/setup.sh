@@ -62,9 +62,11 @@ bench="$build"'
 peers='golang-go git ca-certificates
 	gcc libc6-dev
 	containerd runc fuse3
-	skopeo umoci erofs-utils docker-registry'
+	skopeo umoci erofs-utils docker-registry
+	stargz-snapshotter'
 # golang-go       builds containerd 2, stargz-snapshotter and our drivers of them; it fetches the
 #                 Go that they want; ca-certificates: over TLS
+# stargz-snapshotter  for its ctr-remote, another writer of eStargz
 
 packages_of() {
 	case $1 in
