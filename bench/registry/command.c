@@ -100,8 +100,8 @@ static enum lp_code start(struct lb_server *s, const struct args *a, struct lp_e
 	}
 	if (lb_server_start(s, &o, err))
 		return err->code;
-	if (a->storage_url)
-		snprintf(s->storage_url, sizeof(s->storage_url), "%s", a->storage_url);
+	snprintf(s->storage_url, sizeof(s->storage_url), "%s",
+		 a->storage_url ? a->storage_url : s->storage_at);
 	return LP_OK;
 }
 
@@ -111,8 +111,9 @@ static enum lp_code say_ready(const struct lb_server *s, const struct args *a,
 	char line[200];
 	int fd = (int)a->ready_fd;
 
-	snprintf(line, sizeof(line), "{\"port\":%s,\"url\":\"%s\"}\n", strrchr(s->url, ':') + 1,
-		 s->url);
+	snprintf(line, sizeof(line), "{\"port\":%s,\"url\":\"%s\"%s%s%s}\n",
+		 strrchr(s->url, ':') + 1, s->url, s->storage ? ",\"storage\":\"" : "",
+		 s->storage_at, s->storage ? "\"" : "");
 	if (fputs(line, stdout) == EOF || fflush(stdout))
 		return lp_fail_errno(err, "stdout");
 	if (fd <= 2)

@@ -259,7 +259,7 @@ enum lp_code lb_server_start(struct lb_server *s, const struct lb_server_options
 	if (s->knobs.redirect) {
 		if (listen_on(s, o, storage, 0, &s->storage, err))
 			return err->code;
-		name_daemon(s->storage, o, storage, s->storage_url, sizeof(s->storage_url));
+		name_daemon(s->storage, o, storage, s->storage_at, sizeof(s->storage_at));
 	}
 	if (listen_on(s, o, o->listen, o->port, &s->registry, err))
 		return err->code;

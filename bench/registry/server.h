@@ -38,7 +38,8 @@ struct lb_server {
 	struct lb_turns turns;
 	_Atomic uint64_t connections;	/* so far: their ids in the log */
 	struct MHD_Daemon *registry, *storage;
-	char url[64], storage_url[64];	/* "http://127.0.0.1:5000" */
+	char url[64], storage_at[64];	/* "http://127.0.0.1:5000"; "" without redirects */
+	char storage_url[64];		/* what redirects call the latter */
 };
 
 /*

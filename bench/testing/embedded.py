@@ -32,7 +32,7 @@ class Registry:
     def __enter__(self):
         self.process = subprocess.Popen(self.argv, stdout=subprocess.PIPE, text=True)
         ready = json.loads(self.process.stdout.readline())
-        self.url, self.port = ready["url"], ready["port"]
+        self.url, self.port, self.storage = ready["url"], ready["port"], ready.get("storage")
         self.host = self.url.split("//")[1]
         return self
 

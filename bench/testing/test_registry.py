@@ -13,6 +13,7 @@ import time
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from servers import DockerRegistry  # noqa: E402
 from embedded import MANIFEST, Registry, digest, write_layout  # noqa: E402
 
 BLOB = random.Random(1).randbytes(300_000)
@@ -136,31 +137,20 @@ def test_same_as_docker_registry(plain, root, tmp_path):
     """What a neutral implementation answers to the same questions."""
     if not shutil.which("docker-registry") or not shutil.which("skopeo"):
         pytest.skip("docker-registry and skopeo: apt-get install docker-registry skopeo")
-    (tmp_path / "yml").write_text(
-        "version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s}}\n"
-        "http: {addr: 127.0.0.1:5917}\n" % tmp_path)
-    other = subprocess.Popen(["docker-registry", "serve", str(tmp_path / "yml")],
-                             stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(100):
-            if subprocess.run(["skopeo", "copy", "-q", "--preserve-digests", "--dest-tls-verify=false",
-                               f"oci:{root}/image:latest", "docker://127.0.0.1:5917/image:latest"],
-                              stderr=subprocess.DEVNULL).returncode == 0:
-                break
-            time.sleep(0.1)
+    with DockerRegistry(tmp_path) as other:
+        subprocess.run(["skopeo", "copy", "-q", "--preserve-digests", "--dest-tls-verify=false",
+                        f"oci:{root}/image:latest", f"docker://{other.host}/image:latest"],
+                       check=True)
         for text in [None, "bytes=0-0", "bytes=5-", "bytes=-7", "bytes=0-0,5-9", "bytes=1-999999"]:
             headers = {"Range": text} if text else {}
             ours, theirs = (ask(plain, "GET", blob_path(), headers, port=p)
-                            for p in (plain.port, 5917))
+                            for p in (plain.port, other.port))
             assert ours[0] == theirs[0], text
             assert ours[1]["Content-Range"] == theirs[1]["Content-Range"], text
             if text and "," in text:
                 assert list(parts_of(*ours[1:])) == list(parts_of(*theirs[1:]))
             else:
                 assert ours[2] == theirs[2], text
-    finally:
-        other.terminate()
-        other.wait()
 
 
 def push_blob(r, name, data):

@@ -147,3 +147,8 @@ def lines_of(text):
 def whole_seconds(lines):
     """For tools that round times down."""
     return [{**line, "mt": line["mt"] - line["mt"] % 1_000_000_000} for line in lines]
+
+
+def nearest_seconds(lines):
+    """For tools in Go, whose tar writer rounds times to the nearest second."""
+    return [{**line, "mt": (line["mt"] + 500_000_000) // 1_000_000_000} for line in lines]

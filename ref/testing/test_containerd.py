@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """containerd with stargz-snapshotter reads our images: lazily, and as legacy ones."""
+import json
 import subprocess
 
 import embedded
 import pytest
-from conftest import (LAZYPULL, layers_of, lines_of, peer, root_only, run, tree,
+from conftest import (LAZYPULL, layers_of, lines_of, nearest_seconds, peer, root_only, run, tree,
                       whole_seconds)
 from containerd import Containerd
 
@@ -55,3 +56,20 @@ def test_overlayfs_unpacks_it_as_a_legacy_image(daemon, pushed, work, zoo_estarg
     got = mounted_tree(daemon, work, "legacy", "mount", pushed)
     want = tree(f"oci:{zoo_estargz}", work / "store")
     assert lines_of(got) == lines_of(want)
+
+
+def test_we_read_what_ctr_remote_converts(daemon, zoo, registry, work):
+    """Debian's ctr-remote, the converter of most images that are published."""
+    converter, ctr = peer("ctr-remote"), peer("ctr")
+    source, target = f"{registry.host}/zoo:legacy", f"{registry.host}/zoo:ctr"
+    run(LAZYPULL, "push", f"oci:{zoo}", f"docker://{source}")
+    at = ["--address", daemon.dir / "containerd.sock"]
+    run(ctr, *at, "images", "pull", "--plain-http", "--snapshotter=overlayfs", source,
+        env=daemon.env)
+    run(converter, *at, "images", "convert", "--estargz", "--oci", source, target,
+        env=daemon.env)
+    run(ctr, *at, "images", "push", "--plain-http", target, env=daemon.env)
+    inspect = json.loads(run(LAZYPULL, "inspect", "--json", target))
+    assert "toc.digest" in json.dumps(inspect)
+    got, want = tree(target, work / "store"), tree(f"oci:{zoo}", work / "store")
+    assert nearest_seconds(lines_of(got)) == nearest_seconds(lines_of(want))

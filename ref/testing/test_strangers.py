@@ -47,6 +47,7 @@ def test_we_read_what_the_go_library_writes(options, work, store, zoo_tree):
     # Go rounds times to seconds: of the zoo, one is not whole.
     assert tree(f"oci:{layout}", store) == zoo_tree.replace("1600000000500000000",
                                                            "1600000001000000000")
+    assert "2 layers verified" in run(LAZYPULL, "check", f"--store={store}", f"oci:{layout}")
 
 
 def test_skopeo_copies_and_umoci_unpacks(zoo, zoo_estargz, work, store):
