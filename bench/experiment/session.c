@@ -54,7 +54,7 @@ enum lp_code lb_session_load(struct lb_session *s, struct lb_run_options *o, str
 }
 
 static json_t *session_line(const struct lb_session *s, const struct lb_run_options *o,
-			    const char *started, json_t *plan)
+			    const char *peers, const char *started, json_t *plan)
 {
 	struct lp_option_list argv = {.n = 0};
 
@@ -75,6 +75,8 @@ static json_t *session_line(const struct lb_session *s, const struct lb_run_opti
 	json_object_set_new(plan, "argv", words(&argv));
 	json_object_set(plan, "environment", s->environment);
 	json_object_set(plan, "now", s->now);
+	if (strcmp(o->experiment, "hello") != 0)
+		json_object_set_new(plan, "peers", lb_environment_peers(peers));
 	return plan;
 }
 
@@ -92,7 +94,7 @@ static enum lp_code save_environment(const struct lb_session *s, const char *dir
 }
 
 static enum lp_code begin_anew(struct lb_session *s, const struct lb_run_options *o,
-			       json_t *plan, struct lp_err *err)
+			       const char *peers, json_t *plan, struct lp_err *err)
 {
 	LP_AUTO(lp_json_free) json_t *own = plan;
 	char directory[LB_PATH], path[LB_PATH], started[32];
@@ -106,7 +108,7 @@ static enum lp_code begin_anew(struct lb_session *s, const struct lb_run_options
 	if (lb_make_directory(directory, err) || save_environment(s, directory, err) ||
 	    lb_record_open(&s->record, path, err))
 		return err->code;
-	return lb_record_add(&s->record, json_incref(session_line(s, o, started, own)), err);
+	return lb_record_add(&s->record, json_incref(session_line(s, o, peers, started, own)), err);
 }
 
 enum lp_code lb_session_begin(struct lb_session *s, const struct lb_lab *l,
@@ -121,7 +123,7 @@ enum lp_code lb_session_begin(struct lb_session *s, const struct lb_lab *l,
 	    lb_environment_now(l->work, l->programs.lazypull, &s->now, err))
 		return err->code;
 	if (!line)
-		return begin_anew(s, o, json_incref(own), err);
+		return begin_anew(s, o, l->programs.peers, json_incref(own), err);
 	if (strcmp(lb_word(line, "fingerprint"), s->fingerprint) != 0)
 		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL,
 			       "%s comes from another machine: fingerprint %s, not %s", o->resume,

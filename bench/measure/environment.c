@@ -84,13 +84,41 @@ static json_t *file_system(const char *path)
 	return json_string(best);
 }
 
+/* Words of the command line that make the kernel faster or slower; the rest is nobody's affair. */
+static const char *const words[] = {
+	"clocksource=", "cpuidle", "hugepage", "idle=", "intel_idle.", "intel_pstate=", "iommu",
+	"isolcpus=", "l1tf=", "maxcpus=", "mds=", "mitigations=", "nohz", "nosmt", "preempt=",
+	"processor.", "psi=", "rcu_nocbs=", "retbleed=", "spectre", "swiotlb=", "transparent_",
+	"tsc=", "amd_pstate=",
+};
+
+static json_t *kernel_words(void)
+{
+	LP_AUTO(lp_json_free) json_t *line = line_of("/proc/cmdline", "");
+	const char *text = json_string_value(line);
+	char out[2048] = "";
+
+	for (const char *p = text ? text : ""; *p; p += strspn(p, " ")) {
+		size_t n = strcspn(p, " "), at = strlen(out);
+
+		for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+			if (!strncmp(p, words[i], strlen(words[i]))) {
+				snprintf(out + at, sizeof(out) - at, "%s%.*s", at ? " " : "",
+					 (int)n, p);
+				break;
+			}
+		p += n;
+	}
+	return json_string(out);
+}
+
 static enum lp_code add_machine(json_t *o, const char *state, struct lp_err *err)
 {
 	struct utsname u;
 
 	uname(&u);
 	if (set(o, "kernel", json_string(u.release), err) ||
-	    set(o, "kernel_cmdline", line_of("/proc/cmdline", ""), err) ||
+	    set(o, "kernel_cmdline", kernel_words(), err) ||
 	    set(o, "machine", json_string(u.machine), err) ||
 	    set(o, "cpu", line_of("/proc/cpuinfo", "model name"), err) ||
 	    set(o, "cpu_count", json_integer((json_int_t)sysconf(_SC_NPROCESSORS_ONLN)), err) ||
@@ -112,8 +140,7 @@ static enum lp_code add_software(json_t *o, struct lp_err *err)
 {
 	if (set(o, "libc", json_string(gnu_get_libc_version()), err) ||
 	    set(o, "crun", says("crun", "--version"), err) ||
-	    set(o, "runc", says("runc", "--version"), err) ||
-	    set(o, "containerd", says("containerd", "--version"), err))
+	    set(o, "runc", says("runc", "--version"), err))
 		return err->code;
 	return set(o, "os", line_of("/etc/debian_version", ""), err);
 }
@@ -179,6 +206,23 @@ enum lp_code lb_environment_now(const char *state, const char *lazypull, json_t 
 		return err->code;
 	*out = json_incref(o);
 	return LP_OK;
+}
+
+json_t *lb_environment_peers(const char *directory)
+{
+	static const char *const names[] = {
+		"containerd", "containerd-shim-runc-v2", "stargzd", "ctdrive", "esgz",
+	};
+	json_t *o = json_object();
+	char path[1200];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
+		json_object_set_new(o, names[i], digest_of_file(path));
+	}
+	snprintf(path, sizeof(path), "%s/containerd", directory);
+	json_object_set_new(o, "containerd_version", says(path, "--version"));
+	return o;
 }
 
 /* What git says, or "". */

@@ -26,6 +26,9 @@ LP_MUST_CHECK enum lp_code lb_environment(const char *state, json_t **out,
 LP_MUST_CHECK enum lp_code lb_environment_now(const char *state, const char *lazypull,
 					      json_t **out, struct lp_err *err);
 
+/* Programs of others in @directory: the SHA-256 of each, and what containerd calls itself. */
+json_t *lb_environment_peers(const char *directory);
+
 /* The commit of the source ("0123456789ab", "-dirty" behind it), or "unknown". */
 #define LB_COMMIT_TEXT 32
 void lb_commit(char out[static LB_COMMIT_TEXT]);
