@@ -132,6 +132,7 @@ check-run: lint $(PROGS) $(REPLAYS) $(RUNTESTS)
 	$(Q)for f in $(REPLAYS); do $$f $$(find corpora/fuzz -type f 2>/dev/null) || exit 1; done
 	$(Q)scripts/check-symbols.sh $(B)/libref.a
 	$(Q)scripts/run-tests.sh $(RUNTESTS) >$(B)/unit.log 2>&1 || :
+	$(Q)python3 corpora/make.py hello small-files
 	$(Q)BUILD=$(abspath $(B)) scripts/run-pytest.sh $(B)/e2e.xml $(E2E) >$(B)/e2e.log 2>&1
 	$(Q)scripts/sum.sh $(B)/unit.log $(B)/e2e.log
 
