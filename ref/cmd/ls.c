@@ -4,6 +4,7 @@
 #include "cmd/common.h"
 #include "image/local.h"
 #include "layer/device.h"
+#include "mount/unpacked.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -68,31 +69,63 @@ static void print(const struct lp_local *l, struct lp_store *s, bool json)
 		       (unsigned long long)all);
 }
 
+static void show_lazy(struct lp_store *s, const struct lp_digest *manifest, bool json)
+{
+	LP_AUTO(lp_local_free) struct lp_local l = LP_LOCAL_EMPTY;
+	struct lp_err unusable;
+
+	if (!lp_local_open(&l, s, manifest, &unusable))
+		print(&l, s, json);
+}
+
+static void show_unpacked(struct lp_store *s, const struct lp_digest *manifest, bool json)
+{
+	LP_AUTO(lp_unpacked_free) struct lp_unpacked u = LP_UNPACKED_EMPTY;
+	char digest[LP_DIGEST_TEXT];
+	struct lp_err unusable;
+	bool whole;
+
+	if (lp_unpacked_open(&u, s, manifest, &unusable))
+		return;
+	whole = lp_unpacked_whole(&u, s);
+	lp_digest_text(manifest, digest);
+	if (json)
+		printf("{\"name\":\"%s\",\"digest\":\"%s\",\"layers\":%zu,\"unpacked\":%s}\n",
+		       u.name, digest, u.config.ndiffid, whole ? "true" : "false");
+	else
+		printf("%-60s %.19s  %s\n", u.name, digest, whole ? "unpacked" : "unpacked in part");
+}
+
+static enum lp_code for_each(struct lp_store *s, const char *folder, bool json,
+			     void (*show)(struct lp_store *s, const struct lp_digest *manifest,
+					  bool json),
+			     struct lp_err *err)
+{
+	int fd = openat(s->dir, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *e;
+
+	if (!dir)
+		return lp_fail_errno(err, "%s", folder);
+	while ((e = readdir(dir))) {
+		struct lp_digest manifest;
+		struct lp_err unusable;
+
+		if (!lp_store_manifest(e->d_name, &manifest, &unusable))
+			show(s, &manifest, json);
+	}
+	closedir(dir);
+	return LP_OK;
+}
+
 static enum lp_code list(const struct args *a, struct lp_err *err)
 {
 	LP_AUTO(lp_store_free) struct lp_store s = {.dir = -1};
-	struct dirent *e;
-	DIR *dir;
-	int fd;
 
-	if (lp_store_open(&s, a->store, err))
+	if (lp_store_open(&s, a->store, err) ||
+	    for_each(&s, "images", a->json, show_lazy, err) ||
+	    for_each(&s, "unpacked", a->json, show_unpacked, err))
 		return err->code;
-	fd = openat(s.dir, "images", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	while (dir && (e = readdir(dir))) {
-		LP_AUTO(lp_local_free) struct lp_local l = LP_LOCAL_EMPTY;
-		struct lp_digest manifest;
-		struct lp_err unusable;
-		char text[LP_DIGEST_TEXT];
-
-		snprintf(text, sizeof(text), "sha256:%.64s", e->d_name);
-		if (lp_digest_parse(text, strlen(text), &manifest, &unusable) ||
-		    lp_local_open(&l, &s, &manifest, &unusable))
-			continue;
-		print(&l, &s, a->json);
-	}
-	if (dir)
-		closedir(dir);
 	return LP_OK;
 }
 

@@ -3,9 +3,11 @@
 
 #include "cmd/common.h"
 #include "image/local.h"
+#include "mount/unpacked.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -53,34 +55,46 @@ static enum lp_code need(struct needed *n, const char *name, struct lp_err *err)
 	return lp_buf_add(&n->text, name, strlen(name) + 1, NEEDED_MAX, err);
 }
 
-/* Everything that the image in images/@base names. */
-static enum lp_code need_image(struct needed *n, struct lp_store *s, const char *base,
-			       struct lp_err *err)
+/* The devices that the image @manifest names. */
+static enum lp_code need_devices(struct needed *n, struct lp_store *s,
+				 const struct lp_digest *manifest, struct lp_err *err)
 {
 	LP_AUTO(lp_local_free) struct lp_local l = LP_LOCAL_EMPTY;
-	char text[LP_DIGEST_TEXT], layer[LP_STORE_NAME];
-	struct lp_digest manifest;
 	struct lp_err unusable;
 
-	snprintf(text, sizeof(text), "sha256:%.64s", base);
-	if (lp_digest_parse(text, strlen(text), &manifest, &unusable) ||
-	    lp_local_open(&l, s, &manifest, &unusable))
+	if (lp_local_open(&l, s, manifest, &unusable))
 		return LP_OK;
-	for (size_t i = 0; i < l.nlayer; i++) {
-		lp_store_layer_name(&l.layer[i].diffid, layer);
-		if (need(n, l.layer[i].device, err) || need(n, layer, err))
+	for (size_t i = 0; i < l.nlayer; i++)
+		if (need(n, l.layer[i].device, err))
+			return err->code;
+	return LP_OK;
+}
+
+/* The unpacked layers that the image @manifest names. */
+static enum lp_code need_layers(struct needed *n, struct lp_store *s,
+				const struct lp_digest *manifest, struct lp_err *err)
+{
+	LP_AUTO(lp_unpacked_free) struct lp_unpacked u = LP_UNPACKED_EMPTY;
+	char layer[LP_STORE_NAME];
+	struct lp_err unusable;
+
+	if (lp_unpacked_open(&u, s, manifest, &unusable))
+		return LP_OK;
+	for (size_t i = 0; i < u.config.ndiffid; i++) {
+		lp_store_layer_name(&u.config.diffid[i], layer);
+		if (need(n, layer, err))
 			return err->code;
 	}
 	return LP_OK;
 }
 
-/* Remove @name unless somebody holds a lock on it. */
+/* Remove @name unless somebody holds a lock on it, or it is @manifest's and mounted. */
 static enum lp_code drop(const struct args *a, struct lp_store *s, const char *name,
-			 struct lp_err *err)
+			 const struct lp_digest *manifest, struct lp_err *err)
 {
 	LP_AUTO(lp_fd_close) int fd = openat(s->dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB))
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) || (manifest && lp_unpacked_mounted(manifest)))
 		return LP_OK;
 	if (lp_store_remove(s, name, err))
 		return err->code;
@@ -88,29 +102,49 @@ static enum lp_code drop(const struct args *a, struct lp_store *s, const char *n
 	return LP_OK;
 }
 
-/* Go through the store's folder @folder: images say what is needed, the rest may go. */
-static enum lp_code for_each(const struct args *a, struct lp_store *s, const char *folder,
+/* A folder of images, or one of data that images name. */
+struct folder {
+	const char *name;
+	enum lp_code (*need)(struct needed *n, struct lp_store *s,
+			     const struct lp_digest *manifest, struct lp_err *err);
+	bool mounted_by_path;	/* by no process that holds a lock */
+};
+
+static const struct folder folders[] = {
+	{"images", need_devices, false},
+	{"unpacked", need_layers, true},
+	{"devices", NULL, false},
+	{"layers", NULL, false},
+};
+
+static enum lp_code visit(const struct args *a, struct lp_store *s, const struct folder *f,
+			  const char *base, struct needed *n, struct lp_err *err)
+{
+	char name[LP_STORE_NAME + NAME_MAX];
+	struct lp_digest manifest;
+	struct lp_err unusable;
+
+	snprintf(name, sizeof(name), "%s/%s", f->name, base);
+	if (!f->need)
+		return is_needed(n, name) ? LP_OK : drop(a, s, name, NULL, err);
+	if (lp_store_manifest(base, &manifest, &unusable))
+		return LP_OK;
+	if (!a->keep_images && drop(a, s, name, f->mounted_by_path ? &manifest : NULL, err))
+		return err->code;
+	return lp_store_has(s, name) ? f->need(n, s, &manifest, err) : LP_OK;
+}
+
+static enum lp_code for_each(const struct args *a, struct lp_store *s, const struct folder *f,
 			     struct needed *n, struct lp_err *err)
 {
-	int fd = openat(s->dir, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(s->dir, f->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	bool images = !strcmp(folder, "images");
 	enum lp_code rc = LP_OK;
-	struct dirent *e;
+	const struct dirent *e;
 
-	while (!rc && dir && (e = readdir(dir))) {
-		char name[LP_STORE_NAME + sizeof(e->d_name)];
-
-		if (e->d_name[0] == '.')
-			continue;
-		snprintf(name, sizeof(name), "%s/%s", folder, e->d_name);
-		if (images && !a->keep_images)
-			rc = drop(a, s, name, err);
-		if (!rc && images && lp_store_has(s, name))
-			rc = need_image(n, s, e->d_name, err);
-		if (!rc && !images && !is_needed(n, name))
-			rc = drop(a, s, name, err);
-	}
+	while (!rc && dir && (e = readdir(dir)))
+		if (e->d_name[0] != '.')
+			rc = visit(a, s, f, e->d_name, n, err);
 	if (dir)
 		closedir(dir);
 	return rc;
@@ -120,13 +154,12 @@ static enum lp_code prune(const struct args *a, struct lp_err *err)
 {
 	LP_AUTO(lp_store_free) struct lp_store s = {.dir = -1};
 	struct needed n = {.text = {0}};
-	enum lp_code rc;
+	enum lp_code rc = LP_OK;
 
 	if (lp_store_open(&s, a->store, err))
 		return err->code;
-	rc = for_each(a, &s, "images", &n, err);
-	rc = rc ? rc : for_each(a, &s, "devices", &n, err);
-	rc = rc ? rc : for_each(a, &s, "layers", &n, err);
+	for (size_t i = 0; !rc && i < sizeof(folders) / sizeof(folders[0]); i++)
+		rc = for_each(a, &s, &folders[i], &n, err);
 	rc = rc ? rc : lp_store_sweep(&s, err);
 	lp_buf_free(&n.text);
 	return rc;

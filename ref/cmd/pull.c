@@ -50,12 +50,13 @@ static uint64_t layer_bytes(const struct lp_image *i)
 static enum lp_code fetch(const struct args *a, struct lp_image *image, struct lp_store *store,
 			  struct lp_err *err)
 {
+	LP_AUTO(lp_unpacked_free) struct lp_unpacked unpacked = LP_UNPACKED_EMPTY;
 	struct lp_progress progress;
 	enum lp_code rc;
 
 	lp_progress_start(&progress, "pull", layer_bytes(image));
 	if (a->how == EXTRACT)
-		rc = lp_unpack(image, store, &progress, err);
+		rc = lp_unpack(image, store, &progress, &unpacked, err);
 	else
 		rc = lp_publish(image, store, a->common.allow_unverified, &progress, err);
 	if (!rc && a->complete && a->how == LAZY)

@@ -151,15 +151,33 @@ static enum lp_code open_fuse(struct lp_rootfs *r, const struct asked *a, struct
 	return ask_keeper(r, a, err);
 }
 
+/* What the store has of the name.  LP_EMISSING: nothing, or a layer is missing. */
+static enum lp_code open_whole(struct lp_rootfs *r, const struct asked *a, struct lp_err *err)
+{
+	char name[LP_REFERENCE_TEXT];
+	struct lp_digest digest = {0};
+
+	lp_reference_text(&a->ref, name);
+	if (lp_store_name_get(&r->store, name, &digest, err) ||
+	    lp_unpacked_open(&r->unpacked, &r->store, &digest, err))
+		return err->code;
+	if (!lp_unpacked_whole(&r->unpacked, &r->store))
+		return lp_fail(err, LP_EMISSING, LP_NO_OFFSET, NULL, "%s: a layer is missing",
+			       name);
+	lp_event(&r->events, "resolved");
+	return LP_OK;
+}
+
 static enum lp_code open_unpacked(struct lp_rootfs *r, const struct asked *a, struct lp_err *err)
 {
-	if (a->args->pull == LP_PULL_NEVER)
-		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL,
-			       "--mount=extract asks the registry for the configuration");
-	if (resolve(r, a, err) || lp_image_config(&r->image, err) ||
-	    lp_unpack(&r->image, &r->store, NULL, err))
+	enum lp_code code = a->args->pull == LP_PULL_ALWAYS ? LP_EMISSING : open_whole(r, a, err);
+
+	r->config = &r->unpacked.config;
+	if (code != LP_EMISSING || a->args->pull == LP_PULL_NEVER)
+		return code;
+	lp_unpacked_free(&r->unpacked);
+	if (resolve(r, a, err) || lp_unpack(&r->image, &r->store, NULL, &r->unpacked, err))
 		return err->code;
-	r->config = &r->image.config;
 	return LP_OK;
 }
 
@@ -184,6 +202,7 @@ void lp_rootfs_free(struct lp_rootfs *r)
 	lp_settler_free(&r->settler);
 	lp_client_free(&r->client);
 	lp_local_free(&r->local);
+	lp_unpacked_free(&r->unpacked);
 	lp_image_free(&r->image);
 	lp_store_free(&r->store);
 }
@@ -206,10 +225,13 @@ static enum lp_code attach_layers(struct lp_rootfs *r, int dir, bool writable, c
 	size_t n = r->config->ndiffid;
 	char (*text)[LINK_BYTES] = calloc(n + 1, sizeof(*text));
 	const char **lower = calloc(n + 1, sizeof(*lower));
+	char source[LP_DIGEST_TEXT + sizeof(LP_UNPACKED_SOURCE)], hex[LP_DIGEST_TEXT];
 	struct lp_overlay o = {.dir = dir, .lower = lower, .nlower = n, .writable = writable,
-			       .source = "lazypull:extract", .at = at};
+			       .source = source, .at = at};
 	enum lp_code code = LP_OK;
 
+	lp_digest_hex(&r->unpacked.manifest, hex);
+	snprintf(source, sizeof(source), "%s%s", LP_UNPACKED_SOURCE, hex);
 	if (!text || !lower)
 		code = lp_fail_errno(err, "layers");
 	for (size_t i = 0; !code && i < n; i++) {

@@ -15,6 +15,7 @@
 #include "image/local.h"
 #include "layer/settler.h"
 #include "mount/client.h"
+#include "mount/unpacked.h"
 
 enum lp_mode { LP_MODE_AUTO, LP_MODE_FUSE, LP_MODE_EXTRACT, LP_MODE_KERNEL };
 enum lp_pull { LP_PULL_MISSING, LP_PULL_ALWAYS, LP_PULL_NEVER };
@@ -47,7 +48,8 @@ struct lp_rootfs {
 	struct lp_store store;
 	struct lp_settler settler;
 	struct lp_client client;	/* of FUSE mounts */
-	struct lp_image image;		/* of unpacked ones */
+	struct lp_unpacked unpacked;	/* of EXTRACT */
+	struct lp_image image;		/* while it is asked for */
 	struct lp_local local;		/* of FUSE mounts */
 	const struct lp_config *config;	/* borrowed from one of the two */
 	enum lp_mode mode;		/* FUSE or EXTRACT, after open */
@@ -56,7 +58,8 @@ struct lp_rootfs {
 
 #define LP_ROOTFS_EMPTY                                                                        \
 	{.store = {.dir = -1}, .client = {.socket = -1, .ready = -1},                          \
-	 .image = LP_IMAGE_EMPTY, .local = LP_LOCAL_EMPTY, .events = {.fd = -1}}
+	 .unpacked = LP_UNPACKED_EMPTY, .image = LP_IMAGE_EMPTY, .local = LP_LOCAL_EMPTY,      \
+	 .events = {.fd = -1}}
 
 /*
  * lp_rootfs_open - everything up to the request for the mount.

@@ -11,7 +11,7 @@
 
 #define NAMES_MAX ((size_t)64 << 20) /* bytes of names, ours */
 
-static const char *const folders[] = {"devices", "layers", "images"};
+static const char *const folders[] = {"devices", "layers", "unpacked", "images"};
 
 /* Who published @name and did not sync it: a boot id in @boot; false: nobody. */
 static bool unsettled(const struct lp_store *s, const char *name,

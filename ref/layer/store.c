@@ -14,7 +14,7 @@
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 #define ID_DIGITS 16	/* of the store's id: 64 bits */
 
-static const char *const rooms[] = {"devices", "layers", "images", "tmp"};
+static const char *const rooms[] = {"devices", "layers", "unpacked", "images", "tmp"};
 
 /* mkdir -p; what is there already keeps its mode. */
 static enum lp_code make_path(const char *path, mode_t mode, struct lp_err *err)
@@ -213,6 +213,19 @@ void lp_store_device_name(const struct lp_digest *blob, const struct lp_digest *
 void lp_store_image_name(const struct lp_digest *manifest, char out[static LP_STORE_NAME])
 {
 	set_name(out, "images", manifest, NULL);
+}
+
+enum lp_code lp_store_manifest(const char *base, struct lp_digest *out, struct lp_err *err)
+{
+	char text[LP_DIGEST_TEXT];
+
+	snprintf(text, sizeof(text), "sha%s:%.128s", strlen(base) == 128 ? "512" : "256", base);
+	return lp_digest_parse(text, strlen(text), out, err);
+}
+
+void lp_store_unpacked_name(const struct lp_digest *manifest, char out[static LP_STORE_NAME])
+{
+	set_name(out, "unpacked", manifest, NULL);
 }
 
 void lp_store_layer_name(const struct lp_digest *diffid, char out[static LP_STORE_NAME])

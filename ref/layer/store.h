@@ -5,6 +5,7 @@
  *	devices/<blob hex>-<table hex>/   data table ready     one per lazily read blob
  *	devices/<blob hex>/               data table ready     legacy: derived from verified bytes
  *	layers/<diffid hex>/              an unpacked layer (--mount=extract)
+ *	unpacked/<manifest hex>/          image.json config.json  which of them make an image
  *	images/<manifest hex>/            image.json manifest.json config.json tree.<n>.erofs meta.erofs
  *	names.json                        what each name was last resolved to
  *	tmp/                              staging, renamed when whole
@@ -96,7 +97,12 @@ bool lp_store_has(struct lp_store *s, const char *name);
 void lp_store_device_name(const struct lp_digest *blob, const struct lp_digest *table,
 			  char out[static LP_STORE_NAME]);	/* @table: SHA-256; NULL: legacy */
 void lp_store_image_name(const struct lp_digest *manifest, char out[static LP_STORE_NAME]);
+void lp_store_unpacked_name(const struct lp_digest *manifest, char out[static LP_STORE_NAME]);
 void lp_store_layer_name(const struct lp_digest *diffid, char out[static LP_STORE_NAME]);
+
+/* The manifest that a directory of images/ or unpacked/ is named by.  LP_EFORMAT: by none. */
+LP_MUST_CHECK enum lp_code lp_store_manifest(const char *base, struct lp_digest *out,
+					     struct lp_err *err);
 
 /*
  * lp_store_lock - a per-name lock file below tmp/, held until @fd is closed: the one writer

@@ -111,16 +111,15 @@ static void run_layer(struct lp_job *job)
 		lp_within(&w->err, "layer %zu", w->n);
 }
 
-enum lp_code lp_unpack(struct lp_image *i, struct lp_store *s, struct lp_progress *progress,
-		       struct lp_err *err)
+static enum lp_code unpack_layers(struct lp_image *i, struct lp_store *s,
+				  struct lp_progress *progress, struct lp_err *err)
 {
 	size_t n = i->manifest.nlayer;
 	struct work *w;
 	LP_AUTO(lp_pool_free) struct lp_pool pool = {.nthread = 0};
 	enum lp_code rc = LP_OK;
 
-	if (lp_image_config(i, err) ||
-	    (n && lp_pool_start(&pool, n < LAYERS_AT_ONCE ? n : LAYERS_AT_ONCE, err)))
+	if (n && lp_pool_start(&pool, n < LAYERS_AT_ONCE ? n : LAYERS_AT_ONCE, err))
 		return err->code;
 	w = calloc(n + 1, sizeof(*w));
 	if (!w)
@@ -142,4 +141,16 @@ enum lp_code lp_unpack(struct lp_image *i, struct lp_store *s, struct lp_progres
 	}
 	free(w);
 	return rc;
+}
+
+enum lp_code lp_unpack(struct lp_image *i, struct lp_store *s, struct lp_progress *progress,
+		       struct lp_unpacked *u, struct lp_err *err)
+{
+	char name[LP_REFERENCE_TEXT];
+
+	lp_reference_text(&i->ref, name);
+	if (lp_image_config(i, err) || lp_unpacked_make(u, s, i, err) ||
+	    unpack_layers(i, s, progress, err) || lp_store_name_set(s, name, &i->digest, err))
+		return err->code;
+	return LP_OK;
 }

@@ -11,16 +11,20 @@
 
 #include "base/log.h"
 #include "image/image.h"
-#include "layer/store.h"
+#include "mount/unpacked.h"
 
 /*
  * lp_unpack - all layers of @i, in parallel; those that are there stay.
  *
+ * @u         out: the record, which keeps prune off the layers until lp_unpacked_free()
  * @progress  NULL, or told the bytes that came
+ *
+ * Afterwards the name of @i leads to the record.
  *
  * Errors of lp_parse_run() and lp_extract_end(), "layer N: ..."; LP_EDIGEST oci.config.diffid
  */
 LP_MUST_CHECK enum lp_code lp_unpack(struct lp_image *i, struct lp_store *s,
-				     struct lp_progress *progress, struct lp_err *err);
+				     struct lp_progress *progress, struct lp_unpacked *u,
+				     struct lp_err *err);
 
 #endif

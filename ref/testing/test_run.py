@@ -245,3 +245,32 @@ def test_store_replaced(images, tmp_path):
     for n in range(3):
         assert run(LAZYPULL, "run", f"--store={store}", f"{host}/lazy", "c:/plain") == "data"
         store.rename(tmp_path / f"old{n}")
+
+
+def test_unpacked_is_kept(images, tmp_path):
+    """Once unpacked, no registry is asked; prune leaves what is mounted, and takes the rest."""
+    host, _ = images
+    mine = f"--store={tmp_path}/store"
+    options = [mine, "--mount=extract"]
+    image, at = f"{host}/legacy", tmp_path / "at"
+    run(LAZYPULL, "run", *options, "--pull=never", image, status=125)
+    run(LAZYPULL, "pull", *options, image)
+    assert json.loads(run(LAZYPULL, "ls", mine, "--json"))["unpacked"] is True
+    assert run(LAZYPULL, "run", *options, "--pull=never", image, "c:/plain") == "data"
+    at.mkdir()
+    run(LAZYPULL, "mount", *options, "--pull=never", image, at)
+    try:
+        run(LAZYPULL, "prune", mine)
+        assert (at / "plain").read_bytes() == b"data"
+    finally:
+        run("umount", at)
+    p = subprocess.Popen([LAZYPULL, "run", *options, "--pull=never", image, "p"],
+                         stdout=subprocess.PIPE, text=True)
+    assert p.stdout.readline() == "ready\n"
+    run(LAZYPULL, "prune", mine)
+    p.send_signal(signal.SIGTERM)
+    assert p.communicate(timeout=20)[0] == f"caught {signal.SIGTERM.value}\n"
+    assert len(list((tmp_path / "store/layers").iterdir())) == 1
+    run(LAZYPULL, "prune", mine)
+    assert not list((tmp_path / "store/layers").iterdir())
+    assert not list((tmp_path / "store/unpacked").iterdir())
