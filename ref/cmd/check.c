@@ -2,7 +2,8 @@
 #include "cmd/cmd.h"
 
 #include "cmd/common.h"
-#include "image/fill.h"
+#include "format/format.h"
+#include "image/agree.h"
 #include "image/publish.h"
 
 #include <stdio.h>
@@ -26,24 +27,33 @@ static const struct lp_usage usage = {
 	.most = 1,
 };
 
-/* A store of its own, within the user's: nothing that was verified before is believed. */
+/* Stores of its own, within the user's: nothing that was verified before is believed. */
 struct workplace {
-	struct lp_store outer, inner;
+	struct lp_store outer;
+	struct lp_store lazy;	/* layers as their formats read them */
+	struct lp_store plain;	/* and as tars */
 	char name[LP_STAGE_NAME];
 	int dir;
 };
 
+static enum lp_code open_inner(struct workplace *w, const char *name, struct lp_store *s,
+			       struct lp_err *err)
+{
+	char path[sizeof(w->outer.path) + LP_STAGE_NAME + 10];
+
+	snprintf(path, sizeof(path), "%s/%s/%s", w->outer.path, w->name, name);
+	if (lp_store_open(s, path, err))
+		return err->code;
+	s->later = true;
+	return LP_OK;
+}
+
 static enum lp_code workplace_open(struct workplace *w, const char *store, struct lp_err *err)
 {
-	char path[sizeof(w->outer.path) + LP_STAGE_NAME + 1];
-
 	if (lp_store_open(&w->outer, store, err) ||
-	    lp_store_stage(&w->outer, w->name, &w->dir, err))
+	    lp_store_stage(&w->outer, w->name, &w->dir, err) ||
+	    open_inner(w, "lazy", &w->lazy, err) || open_inner(w, "plain", &w->plain, err))
 		return err->code;
-	snprintf(path, sizeof(path), "%s/%s", w->outer.path, w->name);
-	if (lp_store_open(&w->inner, path, err))
-		return err->code;
-	w->inner.later = true;
 	return LP_OK;
 }
 
@@ -51,63 +61,74 @@ static void workplace_free(struct workplace *w)
 {
 	struct lp_err left = {0};
 
-	if (w->inner.path[0])
-		lp_store_discard(&w->inner);
+	if (w->lazy.path[0])
+		lp_store_discard(&w->lazy);
+	if (w->plain.path[0])
+		lp_store_discard(&w->plain);
 	if (w->name[0] && lp_store_remove(&w->outer, w->name, &left))
 		lp_log_say(usage.program, "%s stays: %s", w->name, left.msg);
 	lp_fd_close(&w->dir);
-	lp_store_free(&w->inner);
+	lp_store_free(&w->lazy);
+	lp_store_free(&w->plain);
 	lp_store_free(&w->outer);
 }
 
-/* The stored bytes of layer @n are what its descriptor promises. */
-static enum lp_code check_blob(struct lp_image *i, size_t n, struct lp_progress *progress,
-			       struct lp_err *err)
+/* Does a layer have metadata of its own, beside its tar? */
+static bool has_lazy_layer(const struct lp_local *l)
 {
-	const struct lp_descriptor *d = &i->manifest.layer[n];
-	LP_AUTO(lp_source_free) struct lp_source source = {.ops = NULL};
-	LP_AUTO(lp_hash_reader_free) struct lp_hash_reader hash = {.hash = {.ctx = NULL}};
-	struct lp_reader *stream;
-	struct lp_digest got;
+	for (size_t i = 0; i < l->nlayer; i++)
+		if (!lp_format_named(l->layer[i].format)->stream)
+			return true;
+	return false;
+}
 
-	if (lp_image_source(i, n, &source, err) || lp_source_stream(&source, &stream, err) ||
-	    lp_hash_reader_open(&hash, stream, d->digest.alg, err) ||
-	    lp_read_rest(&hash.reader, NULL, err))
-		return lp_within(err, "layer %zu", n);
-	lp_progress_add(progress, d->bytes);
-	lp_hash_end(&hash.hash, &got);
-	if (lp_digest_check(&got, &d->digest, LP_NO_OFFSET, "oci.layer.digest", "the blob", err))
-		return lp_within(err, "layer %zu", n);
+/*
+ * Read each blob whole, as a tar: its digest, the digest of its plain bytes, and that it holds
+ * the tree which the lazy reading found.
+ */
+static enum lp_code check_plain(struct workplace *w, struct lp_image *i, struct lp_filler *lazy,
+				struct lp_progress *progress, struct lp_err *err)
+{
+	const struct lp_publish_options o = {.plain = true, .progress = progress};
+	LP_AUTO(lp_filler_free) struct lp_filler plain = LP_FILLER_EMPTY;
+
+	if (lp_publish(i, &w->plain, &o, err) || lp_filler_open(&plain, i, &w->plain, err) ||
+	    lp_agree(lazy, &plain, w->dir, err))
+		return err->code;
 	return LP_OK;
 }
 
-static enum lp_code check_all(const struct args *a, struct lp_image *i, struct lp_store *s,
+static enum lp_code check_all(const struct args *a, struct lp_image *i, struct workplace *w,
 			      struct lp_err *err)
 {
+	LP_AUTO(lp_filler_free) struct lp_filler lazy = LP_FILLER_EMPTY;
 	struct lp_progress progress;
+	const struct lp_publish_options o = {.allow_unverified = a->common.allow_unverified,
+					     .progress = &progress};
 	uint64_t bytes = 0;
 	enum lp_code rc;
 
 	for (size_t n = 0; n < i->manifest.nlayer; n++)
 		bytes += 2 * i->manifest.layer[n].bytes;
 	lp_progress_start(&progress, "check", bytes);
-	rc = lp_publish(i, s, a->common.allow_unverified, &progress, err);
-	rc = rc ? rc : lp_fill(i, s, &progress, err);
-	for (size_t n = 0; !rc && n < i->manifest.nlayer; n++)
-		rc = check_blob(i, n, &progress, err);
+	rc = lp_publish(i, &w->lazy, &o, err);
+	rc = rc ? rc : lp_fill(i, &w->lazy, &progress, err);
+	rc = rc ? rc : lp_filler_open(&lazy, i, &w->lazy, err);
+	if (!rc && has_lazy_layer(&lazy.local))
+		rc = check_plain(w, i, &lazy, &progress, err);
 	lp_progress_end(&progress);
 	return rc;
 }
 
 static enum lp_code check(const struct args *a, const char *name, struct lp_err *err)
 {
-	LP_AUTO(workplace_free) struct workplace w = {.outer = {.dir = -1}, .inner = {.dir = -1},
-						      .dir = -1};
+	LP_AUTO(workplace_free) struct workplace w = {.outer = {.dir = -1}, .lazy = {.dir = -1},
+						      .plain = {.dir = -1}, .dir = -1};
 	LP_AUTO(lp_image_free) struct lp_image image = LP_IMAGE_EMPTY;
 	char text[LP_DIGEST_TEXT];
 
 	if (workplace_open(&w, a->common.store, err) ||
-	    lp_common_open(&a->common, name, &image, err) || check_all(a, &image, &w.inner, err))
+	    lp_common_open(&a->common, name, &image, err) || check_all(a, &image, &w, err))
 		return err->code;
 	lp_digest_text(&image.digest, text);
 	printf(a->common.json ? "{\"digest\":\"%s\",\"layers\":%zu}\n" : "%s: %zu layers verified\n",

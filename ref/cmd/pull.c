@@ -52,13 +52,15 @@ static enum lp_code fetch(const struct args *a, struct lp_image *image, struct l
 {
 	LP_AUTO(lp_unpacked_free) struct lp_unpacked unpacked = LP_UNPACKED_EMPTY;
 	struct lp_progress progress;
+	struct lp_publish_options o = {.allow_unverified = a->common.allow_unverified,
+				       .progress = &progress};
 	enum lp_code rc;
 
 	lp_progress_start(&progress, "pull", layer_bytes(image));
 	if (a->how == EXTRACT)
 		rc = lp_unpack(image, store, &progress, &unpacked, err);
 	else
-		rc = lp_publish(image, store, a->common.allow_unverified, &progress, err);
+		rc = lp_publish(image, store, &o, err);
 	if (!rc && a->complete && a->how == LAZY)
 		rc = lp_fill(image, store, &progress, err);
 	lp_progress_end(&progress);

@@ -75,14 +75,14 @@ static enum lp_code resolve(struct lp_rootfs *r, const struct asked *a, struct l
 static enum lp_code open_lazy(struct lp_rootfs *r, const struct asked *a, struct lp_err *err)
 {
 	enum lp_code code = a->args->pull == LP_PULL_ALWAYS ? LP_EMISSING : open_known(r, a, err);
+	struct lp_publish_options o = {.allow_unverified = a->common->allow_unverified};
 	struct lp_digest digest;
 
 	if (!code)
 		lp_event(&r->events, "resolved");
 	if (code != LP_EMISSING || a->args->pull == LP_PULL_NEVER)
 		return code;
-	if (resolve(r, a, err) ||
-	    lp_publish(&r->image, &r->store, a->common->allow_unverified, NULL, err))
+	if (resolve(r, a, err) || lp_publish(&r->image, &r->store, &o, err))
 		return err->code;
 	digest = r->image.digest;
 	lp_image_free(&r->image);

@@ -32,40 +32,14 @@ static const struct lp_usage usage = {
 	.most = 1,
 };
 
-/* Digests of files, read through a filler. */
-struct content {
-	struct lp_canonical_data data;
-	struct lp_filler *filler;
-};
-
-static enum lp_code digest(struct lp_canonical_data *d, const struct lp_erofs_inode *inode,
-			   struct lp_digest *out, struct lp_err *err)
-{
-	struct lp_filler *f = ((struct content *)d)->filler;
-	LP_AUTO(lp_hash_free) struct lp_hash h = {.ctx = NULL};
-	uint8_t buf[65536];
-	size_t got;
-
-	if (lp_hash_begin(&h, LP_SHA256, err))
-		return err->code;
-	for (uint64_t off = 0; off < inode->size; off += got) {
-		if (lp_filler_read(f, inode, off, buf, sizeof(buf), &got, err))
-			return err->code;
-		lp_hash_add(&h, buf, got);
-	}
-	lp_hash_end(&h, out);
-	return LP_OK;
-}
-
 static enum lp_code image_tree(const struct args *a, const char *name, struct lp_writer *out,
 			       struct lp_err *err)
 {
 	LP_AUTO(lp_session_free) struct lp_session s = LP_SESSION_EMPTY;
-	struct content c = {.data = {digest}, .filler = &s.filler};
 
 	if (lp_session_open(&s, &a->common, name, err))
 		return err->code;
-	return lp_canonical_erofs(&s.filler.local.tree, a->digests ? &c.data : NULL, out, err);
+	return lp_filler_tree(&s.filler, a->digests, out, err);
 }
 
 static enum lp_code dir_tree(const struct args *a, const char *path, struct lp_writer *out,

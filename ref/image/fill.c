@@ -139,3 +139,36 @@ enum lp_code lp_fill(struct lp_image *i, struct lp_store *s, struct lp_progress 
 	}
 	return LP_OK;
 }
+
+/* Digests of files, read through a filler. */
+struct content {
+	struct lp_canonical_data data;
+	struct lp_filler *filler;
+};
+
+static enum lp_code digest(struct lp_canonical_data *d, const struct lp_erofs_inode *inode,
+			   struct lp_digest *out, struct lp_err *err)
+{
+	struct lp_filler *f = ((struct content *)d)->filler;
+	LP_AUTO(lp_hash_free) struct lp_hash h = {.ctx = NULL};
+	uint8_t buf[65536];
+	size_t got;
+
+	if (lp_hash_begin(&h, LP_SHA256, err))
+		return err->code;
+	for (uint64_t off = 0; off < inode->size; off += got) {
+		if (lp_filler_read(f, inode, off, buf, sizeof(buf), &got, err))
+			return err->code;
+		lp_hash_add(&h, buf, got);
+	}
+	lp_hash_end(&h, out);
+	return LP_OK;
+}
+
+enum lp_code lp_filler_tree(struct lp_filler *f, bool digests, struct lp_writer *out,
+			    struct lp_err *err)
+{
+	struct content c = {.data = {digest}, .filler = f};
+
+	return lp_canonical_erofs(&f->local.tree, digests ? &c.data : NULL, out, err);
+}

@@ -10,6 +10,7 @@
 #include "image/image.h"
 #include "image/local.h"
 #include "layer/loader.h"
+#include "tree/canonical.h"
 
 /* An image whose data can be read. */
 struct lp_filler {
@@ -34,6 +35,10 @@ void lp_filler_free(struct lp_filler *f);
 LP_MUST_CHECK enum lp_code lp_filler_read(struct lp_filler *f, const struct lp_erofs_inode *inode,
 					  uint64_t off, void *p, size_t n, size_t *got,
 					  struct lp_err *err);
+
+/* The canonical text of the tree to @out; @digests: with those of files, which are read. */
+LP_MUST_CHECK enum lp_code lp_filler_tree(struct lp_filler *f, bool digests,
+					  struct lp_writer *out, struct lp_err *err);
 
 /* Everything of @i, and sync it. */
 LP_MUST_CHECK enum lp_code lp_fill(struct lp_image *i, struct lp_store *s,

@@ -23,7 +23,7 @@ struct publication {
 	struct lp_store *store;
 	struct lp_local local;		/* being filled */
 	struct lp_open_options options;
-	struct lp_progress *progress;
+	struct lp_publish_options o;
 	int stage;			/* the staged directory */
 };
 
@@ -60,8 +60,8 @@ static void tell_progress(struct lp_parse *parse, uint64_t bytes)
 {
 	struct work *w = (struct work *)((char *)parse - offsetof(struct work, parse));
 
-	if (w->p->progress)
-		lp_progress_add(w->p->progress, bytes);
+	if (w->p->o.progress)
+		lp_progress_add(w->p->o.progress, bytes);
 }
 
 static enum lp_code open_file(struct work *w, const char *suffix, int *fd, struct lp_err *err)
@@ -112,14 +112,20 @@ static enum lp_code keep_device(struct work *w, struct lp_err *err)
 				w->format->stream ? w->data : -1, l->device, err);
 }
 
+static enum lp_code choose_format(struct work *w, const struct lp_descriptor *d,
+				  struct lp_err *err)
+{
+	w->format = w->p->o.plain ? lp_format_named("oci") : NULL;
+	return w->format ? LP_OK : lp_format_of(d, &w->source, &w->p->options, &w->format, err);
+}
+
 static enum lp_code publish_layer(struct work *w, struct lp_err *err)
 {
 	LP_AUTO(lp_buf_free) struct lp_buf result = {0};
 	const struct lp_descriptor *d = &w->p->image->manifest.layer[w->n];
 	int keep[3];
 
-	if (lp_image_source(w->p->image, w->n, &w->source, err) ||
-	    lp_format_of(d, &w->source, &w->p->options, &w->format, err) ||
+	if (lp_image_source(w->p->image, w->n, &w->source, err) || choose_format(w, d, err) ||
 	    open_file(w, "erofs", &w->tree, err) || open_unnamed(w, &w->table, err) ||
 	    (w->format->stream && open_unnamed(w, &w->data, err)))
 		return err->code;
@@ -295,12 +301,12 @@ static void drop(struct lp_store *s, const char *staged)
 		return; /* what is left is swept once we are gone */
 }
 
-enum lp_code lp_publish(struct lp_image *i, struct lp_store *s, bool allow_unverified,
-			struct lp_progress *progress, struct lp_err *err)
+enum lp_code lp_publish(struct lp_image *i, struct lp_store *s,
+			const struct lp_publish_options *o, struct lp_err *err)
 {
-	struct publication p = {.image = i, .store = s, .progress = progress, .stage = -1,
+	struct publication p = {.image = i, .store = s, .o = *o, .stage = -1,
 				.local = LP_LOCAL_EMPTY,
-				.options = {.allow_unverified = allow_unverified}};
+				.options = {.allow_unverified = o->allow_unverified}};
 	LP_AUTO(lp_fd_close) int lock = -1, stage = -1;
 	char final[LP_STORE_NAME], staged[LP_STAGE_NAME], name[LP_REFERENCE_TEXT];
 	enum lp_code rc;

@@ -16,17 +16,20 @@
 #include "image/image.h"
 #include "image/local.h"
 
+struct lp_publish_options {
+	bool allow_unverified;		/* lp_open_options */
+	bool plain;			/* read every layer as a tar, whatever else it is */
+	struct lp_progress *progress;	/* NULL, or told the bytes of layers that are pulled whole */
+};
+
 /*
  * lp_publish - the image @i into the store @s; nothing to do when it is there.
- *
- * @progress  NULL, or told the bytes of layers that are pulled whole
  *
  * Afterwards lp_local_open(i->digest) succeeds, and the name of @i leads to it.
  *
  * Errors of lp_parse_run() and of the formats, "layer N: ..."; LP_EDIGEST oci.config.diffid
  */
 LP_MUST_CHECK enum lp_code lp_publish(struct lp_image *i, struct lp_store *s,
-				      bool allow_unverified, struct lp_progress *progress,
-				      struct lp_err *err);
+				      const struct lp_publish_options *o, struct lp_err *err);
 
 #endif
