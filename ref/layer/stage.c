@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -273,9 +274,10 @@ static void sweep_run(struct lp_store *s, int run)
 		closedir(list);
 }
 
-void lp_store_discard(struct lp_store *s)
+/* Remove the run directory @name in @dir. */
+static void discard(int dir, const char *name)
 {
-	LP_AUTO(lp_fd_close) int run = open(s->run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	LP_AUTO(lp_fd_close) int run = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *list = run < 0 ? NULL : list_of(run);
 	const struct dirent *e;
 
@@ -283,7 +285,49 @@ void lp_store_discard(struct lp_store *s)
 		unlinkat(run, e->d_name, 0);
 	if (list)
 		closedir(list);
-	rmdir(s->run);
+	unlinkat(dir, name, AT_REMOVEDIR);
+}
+
+void lp_store_discard(struct lp_store *s)
+{
+	discard(AT_FDCWD, s->run);
+}
+
+/* Does the run directory @name in @dir belong to a store that is gone? */
+static bool is_orphan(int dir, const char *name)
+{
+	char link[300], path[PATH_MAX], id[LP_DIGEST_TEXT];
+	struct stat st;
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "%s/" LP_STORE_LINK, name);
+	n = readlinkat(dir, link, path, sizeof(path) - 1);
+	if (n < 0)
+		return false;
+	path[n] = '\0';
+	if (lstat(path, &st))
+		return errno == ENOENT;
+	lp_store_id(path, &st, id);
+	return strcmp(id, name) != 0;
+}
+
+/* Remove the run directories beside ours whose stores are gone. */
+static void sweep_orphans(const struct lp_store *s)
+{
+	char path[LP_STORE_RUN];
+	LP_AUTO(lp_fd_close) int dir = -1;
+	const struct dirent *e;
+	DIR *list;
+
+	snprintf(path, sizeof(path), "%s", s->run);
+	*strrchr(path, '/') = '\0';
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	list = dir < 0 ? NULL : list_of(dir);
+	while (list && (e = next_of(list)))
+		if (is_orphan(dir, e->d_name))
+			discard(dir, e->d_name);
+	if (list)
+		closedir(list);
 }
 
 enum lp_code lp_store_sweep(struct lp_store *s, struct lp_err *err)
@@ -301,5 +345,6 @@ enum lp_code lp_store_sweep(struct lp_store *s, struct lp_err *err)
 	closedir(list);
 	if (run >= 0)
 		sweep_run(s, run);
+	sweep_orphans(s);
 	return code;
 }

@@ -106,25 +106,32 @@ static bool run_in(struct lp_store *s, const char *base, const char *id)
 		return false;
 	n = snprintf(s->run, sizeof(s->run), "%s/lazypull/%s", base, id);
 	return n > 0 && (size_t)n < sizeof(s->run) && !make_path(s->run, 0700, &ignored) &&
-	       !open_private(s->run, &dir, &ignored);
+	       !open_private(s->run, &dir, &ignored) &&
+	       (!symlinkat(s->path, dir, LP_STORE_LINK) || errno == EEXIST);
 }
 
-/* The store's id: its path, and its inode, so that a new one at the old place is another. */
+void lp_store_id(const char *path, const struct stat *st, char id[static LP_DIGEST_TEXT])
+{
+	char text[PATH_MAX + 64];
+	struct lp_digest digest;
+	int n = snprintf(text, sizeof(text), "%s %llu:%llu", path, (unsigned long long)st->st_dev,
+			 (unsigned long long)st->st_ino);
+
+	lp_digest_of(LP_SHA256, text, (size_t)n, &digest);
+	lp_digest_hex(&digest, id);
+	id[ID_DIGITS] = '\0';
+}
+
 static enum lp_code open_run(struct lp_store *s, struct lp_err *err)
 {
-	char text[PATH_MAX + 64], id[LP_DIGEST_TEXT];
+	char id[LP_DIGEST_TEXT];
 	LP_AUTO(lp_fd_close) int dir = -1;
-	struct lp_digest digest;
 	struct stat st;
 	int n;
 
 	if (fstat(s->dir, &st))
 		return lp_fail_errno(err, "stat %s", s->path);
-	n = snprintf(text, sizeof(text), "%s %llu:%llu", s->path, (unsigned long long)st.st_dev,
-		     (unsigned long long)st.st_ino);
-	lp_digest_of(LP_SHA256, text, (size_t)n, &digest);
-	lp_digest_hex(&digest, id);
-	id[ID_DIGITS] = '\0';
+	lp_store_id(s->path, &st, id);
 	if ((geteuid() == 0 && run_in(s, "/run", id)) || run_in(s, getenv("XDG_RUNTIME_DIR"), id))
 		return LP_OK;
 	n = snprintf(s->run, sizeof(s->run), "%.*s/run", (int)sizeof(s->run), s->path);

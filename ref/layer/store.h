@@ -23,6 +23,7 @@
 #include "base/file.h"
 
 #define LP_STORE_UNSETTLED "unsettled"	/* see lp_store_settle() */
+#define LP_STORE_LINK "store"		/* in the run directory: leads to the store */
 #define LP_STORE_RUN 92		/* bytes: sun_path has 108, and "/control.sock" must fit behind */
 
 struct lp_store {
@@ -125,7 +126,17 @@ LP_MUST_CHECK enum lp_code lp_store_name_get(struct lp_store *s, const char *ima
 /* Forget the live state of a store that nobody else uses and that is removed next. */
 void lp_store_discard(struct lp_store *s);
 
-/* Remove staging directories whose maker is gone, and live state of earlier boots. */
+/*
+ * The name of a store's run directory: from its path, and its inode, so that a new store at the
+ * old place is another.
+ */
+struct stat;
+void lp_store_id(const char *path, const struct stat *st, char id[static LP_DIGEST_TEXT]);
+
+/*
+ * Remove staging directories whose maker is gone, and live state of earlier boots and of stores
+ * that somebody has removed.
+ */
 LP_MUST_CHECK enum lp_code lp_store_sweep(struct lp_store *s, struct lp_err *err);
 
 #endif

@@ -214,6 +214,32 @@ static void check_sweep_run(void)
 	close(run);
 }
 
+/* A store that somebody has removed, and one that came in its place. */
+static void check_sweep_orphans(void)
+{
+	LP_AUTO(lp_store_free) struct lp_store s = {0};
+	LP_AUTO(lp_store_free) struct lp_store other = {0};
+	char path[300], away[300], run[LP_STORE_RUN];
+	struct lp_err err = {0};
+
+	if (!open_store(&s))
+		return;
+	snprintf(path, sizeof(path), "%s/inner", s.path);
+	snprintf(away, sizeof(away), "%s/away", s.path);
+	CHECK(!lp_store_open(&other, path, &err), "a second store: %s", err.msg);
+	snprintf(run, sizeof(run), "%s", other.run);
+	lp_store_free(&other);
+	CHECK(!lp_store_sweep(&s, &err) && !access(run, F_OK), "its live state stays");
+	CHECK(!rename(path, away) && !lp_store_sweep(&s, &err) && access(run, F_OK),
+	      "until it is gone");
+	CHECK(!lp_store_open(&other, path, &err) && !lp_store_sweep(&s, &err) &&
+	      !access(other.run, F_OK), "a new one at its place has its own");
+	snprintf(run, sizeof(run), "%s", other.run);
+	CHECK(!rename(path, away) || !renameat2(AT_FDCWD, path, AT_FDCWD, away, RENAME_EXCHANGE),
+	      "exchanged");
+	CHECK(!lp_store_sweep(&s, &err) && access(run, F_OK), "which goes with it");
+}
+
 /* 3000 directories in each other, of which some forbid to be listed. */
 static void check_deep(void)
 {
@@ -279,6 +305,7 @@ int main(void)
 	check_stage();
 	check_two_processes();
 	check_sweep_run();
+	check_sweep_orphans();
 	check_deep();
 	check_settle();
 	if (open_store(&s))
