@@ -11,12 +11,13 @@
 #define SOURCE "lazypull:"
 
 struct args {
-	bool lazy;
+	bool lazy, json;
 };
 
 static const struct lp_option table[] = {
 	{"lazy", 'l', LP_OPT_FLAG, offsetof(struct args, lazy), NULL,
 	 "also while it is in use: gone at once, ended when nobody uses it"},
+	{"json", 0, LP_OPT_FLAG, offsetof(struct args, json), NULL, "errors as JSON"},
 	{0},
 };
 
@@ -103,5 +104,5 @@ int lp_cmd_umount(int argc, char **argv)
 	dir = realpath(argv[operand], NULL);
 	code = dir ? unmount(dir, a.lazy, &err) : lp_fail_errno(&err, "%.200s", argv[operand]);
 	free(dir);
-	return lp_common_end(&usage, code, &err, false);
+	return lp_common_end(&usage, code, &err, a.json);
 }
