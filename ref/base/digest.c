@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "base/digest.h"
 
+#include "base/blake3.h"
+
 #include <assert.h>
 #include <openssl/evp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define RULE_DIGEST "oci.descriptor.digest"
@@ -11,12 +14,13 @@
 static const struct {
 	const char *name;
 	size_t bytes;
-	const EVP_MD *(*md)(void);
+	const EVP_MD *(*md)(void);	/* NULL: base/blake3.h */
 } algs[] = {
 	[LP_NO_DIGEST] = {"none", 0, EVP_md_null},
 	[LP_SHA256] = {"sha256", 32, EVP_sha256},
 	[LP_SHA384] = {"sha384", 48, EVP_sha384},
 	[LP_SHA512] = {"sha512", 64, EVP_sha512},
+	[LP_BLAKE3] = {"blake3", LP_BLAKE3_BYTES, NULL},
 };
 
 #define NALGS (sizeof(algs) / sizeof(algs[0]))
@@ -33,9 +37,16 @@ const char *lp_alg_name(enum lp_alg alg)
 
 void lp_digest_of(enum lp_alg alg, const void *p, size_t n, struct lp_digest *out)
 {
+	struct lp_blake3 blake3;
 	int ok;
 
 	*out = (struct lp_digest){.alg = alg};
+	if (alg == LP_BLAKE3) {
+		lp_blake3_begin(&blake3);
+		lp_blake3_add(&blake3, p, n);
+		lp_blake3_end(&blake3, out->b);
+		return;
+	}
 	ok = EVP_Digest(p, n, out->b, NULL, algs[alg].md(), NULL);
 	assert(ok == 1); /* a built-in digest cannot fail: anything else is our bug */
 	(void)ok;
@@ -84,7 +95,7 @@ enum lp_code lp_digest_parse(const char *text, size_t n, struct lp_digest *out,
 		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_DIGEST,
 			       "\"%.*s\" is not ALGORITHM:HEX", show, text);
 	for (size_t i = 1; i < NALGS && !d.alg; i++)
-		if (strlen(algs[i].name) == name && !memcmp(text, algs[i].name, name))
+		if (algs[i].md && strlen(algs[i].name) == name && !memcmp(text, algs[i].name, name))
 			d.alg = (enum lp_alg)i;
 	if (!d.alg)
 		return lp_fail(err, LP_EUNSUP, LP_NO_OFFSET, RULE_DIGEST,
@@ -121,20 +132,34 @@ enum lp_code lp_digest_check(const struct lp_digest *got, const struct lp_digest
 
 enum lp_code lp_hash_begin(struct lp_hash *h, enum lp_alg alg, struct lp_err *err)
 {
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	EVP_MD_CTX *ctx;
 
+	*h = (struct lp_hash){.alg = alg};
+	if (alg == LP_BLAKE3) {
+		h->ctx = malloc(sizeof(struct lp_blake3));
+		if (!h->ctx)
+			return lp_fail_errno(err, "begin a digest");
+		lp_blake3_begin(h->ctx);
+		return LP_OK;
+	}
+	ctx = EVP_MD_CTX_new();
 	if (!ctx || EVP_DigestInit_ex(ctx, algs[alg].md(), NULL) != 1) {
 		EVP_MD_CTX_free(ctx);
 		return lp_fail(err, LP_ESYSTEM, LP_NO_OFFSET, NULL, "begin a digest");
 	}
-	*h = (struct lp_hash){.alg = alg, .ctx = ctx};
+	h->ctx = ctx;
 	return LP_OK;
 }
 
 void lp_hash_add(struct lp_hash *h, const void *p, size_t n)
 {
-	int ok = EVP_DigestUpdate(h->ctx, p, n);
+	int ok;
 
+	if (h->alg == LP_BLAKE3) {
+		lp_blake3_add(h->ctx, p, n);
+		return;
+	}
+	ok = EVP_DigestUpdate(h->ctx, p, n);
 	assert(ok == 1); /* see lp_digest_of() */
 	(void)ok;
 }
@@ -144,14 +169,21 @@ void lp_hash_end(struct lp_hash *h, struct lp_digest *out)
 	int ok;
 
 	*out = (struct lp_digest){.alg = h->alg};
-	ok = EVP_DigestFinal_ex(h->ctx, out->b, NULL);
-	assert(ok == 1); /* see lp_digest_of() */
-	(void)ok;
+	if (h->alg == LP_BLAKE3) {
+		lp_blake3_end(h->ctx, out->b);
+	} else {
+		ok = EVP_DigestFinal_ex(h->ctx, out->b, NULL);
+		assert(ok == 1); /* see lp_digest_of() */
+		(void)ok;
+	}
 	lp_hash_free(h);
 }
 
 void lp_hash_free(struct lp_hash *h)
 {
-	EVP_MD_CTX_free(h->ctx);
+	if (h->alg == LP_BLAKE3)
+		free(h->ctx);
+	else
+		EVP_MD_CTX_free(h->ctx);
 	*h = (struct lp_hash){0};
 }

@@ -16,7 +16,7 @@
 #define LP_DIGEST_TEXT (16 + 1 + 2 * LP_DIGEST_MAX + 1)	/* "alg:hex" and the NUL */
 
 /* Numbers are stored in layer.table: never renumber. */
-enum lp_alg { LP_NO_DIGEST = 0, LP_SHA256 = 1, LP_SHA384 = 2, LP_SHA512 = 3 };
+enum lp_alg { LP_NO_DIGEST = 0, LP_SHA256 = 1, LP_SHA384 = 2, LP_SHA512 = 3, LP_BLAKE3 = 4 };
 
 struct lp_digest {
 	enum lp_alg alg;
@@ -48,7 +48,7 @@ void lp_digest_hex(const struct lp_digest *d, char out[static LP_DIGEST_TEXT]);
  * @text   @n bytes, not NUL-terminated
  *
  * LP_EFORMAT  not of the grammar, or upper-case or too few digits (oci.descriptor.digest)
- * LP_EUNSUP   an algorithm that we do not have
+ * LP_EUNSUP   an algorithm that we do not have, or BLAKE3, which no document of OCI's names
  */
 LP_MUST_CHECK enum lp_code lp_digest_parse(const char *text, size_t n, struct lp_digest *out,
 					   struct lp_err *err);
