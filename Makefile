@@ -143,16 +143,19 @@ e2e: $(PROGS)
 peers:
 	$(Q)scripts/peers.sh
 
+# EXPERIMENT=convert or economy: contests with other people's programs, which come with it.
 IMAGES ?= python
 bench: bench-ready
-	$(Q)$(B)/lazybench run $(if $(QUICK),--quick) $(if $(REGISTRY),--registry=$(REGISTRY)) $(IMAGES)
-	$(Q)$(MAKE) --no-print-directory plots
+	$(Q)$(if $(EXPERIMENT),$(MAKE) --no-print-directory peers)
+	$(Q)$(B)/lazybench run $(if $(EXPERIMENT),--experiment=$(EXPERIMENT)) $(if $(QUICK),--quick) \
+	  $(if $(REGISTRY),--registry=$(REGISTRY)) $(IMAGES)
+	$(Q)$(if $(EXPERIMENT),,$(MAKE) --no-print-directory plots)
 
 .PHONY: bench-ready plots publish
 bench-ready:
 	$(Q)scripts/setup.sh bench
 	$(Q)$(MAKE) --no-print-directory $(B)/lazypull $(B)/lazybench
-	$(Q)python3 corpora/make.py hello $(IMAGES)
+	$(Q)python3 corpora/make.py hello $(IMAGES) $(if $(EXPERIMENT),small-files)
 
 # The figure of some results: RESULTS='FILE...', or the newest file.
 RESULTS ?= $(firstword $(shell ls -t results/*/*.jsonl 2>/dev/null))

@@ -99,7 +99,7 @@ enum lp_code lb_workload_load(struct lb_workload *w, const char *corpora, const 
 	snprintf(w->name, sizeof(w->name), "%s", name);
 	snprintf(path, sizeof(path), "%s/%s.json", corpora, name);
 	if (lp_file_load(AT_FDCWD, path, DOCUMENT_MAX, &text, err))
-		return err->code;
+		return lp_within(err, "corpora/make.py %s has not made", name);
 	if (lp_json_parse(text.p, text.len, RULE, &w->document, err) || parse(w, err))
 		return lp_within(err, "%s", path);
 	return LP_OK;
