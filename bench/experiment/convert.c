@@ -31,7 +31,6 @@ static const struct lb_bar bars[] = {
 	{"convert-6", "wall_ns", 400000, 0, NULL},
 	{"convert-6", "bytes", 1010000, 0, NULL},
 	{"convert-9", "user_us", 0, 0, NULL},
-	{"convert-9", "rss_kib", 0, 0, NULL},
 	{"pull", "wall_ns", 600000, 0, NULL},
 	{"toc", "meta_ns", 333333, 0, "ours: blobs named to meta.erofs written"},
 	{"toc", "wall_ns", 0, 0, "ours: the whole process, made durable"},
