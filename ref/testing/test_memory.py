@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""Memory stays within its limit, whatever the size of a layer or of a file in it."""
+import gzip
+import hashlib
+import os
+import subprocess
+import tarfile
+
+import embedded
+import pytest
+from conftest import LAZYPULL
+
+LIMIT_KIB = 64 << 10
+PIECE = bytes(64 << 20)
+
+
+def peak_kib(*argv):
+    """The most memory that a command, or a child of its, had resident at once."""
+    p = subprocess.Popen([str(a) for a in argv], stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(p.pid, 0)
+    p.returncode = os.waitstatus_to_exitcode(status)
+    assert p.returncode == 0
+    return usage.ru_maxrss
+
+
+@pytest.fixture(scope="module")
+def large(work):
+    """A legacy image whose only layer is one file of LAZYPULL_TEST_LARGE_MIB (1 GiB) zeros."""
+    pieces = int(os.environ.get("LAZYPULL_TEST_LARGE_MIB", 1024)) // 64
+    info = tarfile.TarInfo("zeros")
+    info.size = pieces * len(PIECE)
+    head, tail = info.tobuf(tarfile.PAX_FORMAT), bytes(1024)
+    diffid = hashlib.sha256(head)
+    for _ in range(pieces):
+        diffid.update(PIECE)
+    diffid.update(tail)
+    member = gzip.compress(PIECE, 1, mtime=0)
+    blob = gzip.compress(head, mtime=0) + member * pieces + gzip.compress(tail, mtime=0)
+    layout = work / "large"
+    embedded.write_layout(layout, [blob], diff_ids=["sha256:" + diffid.hexdigest()],
+                          media_type="application/vnd.oci.image.layer.v1.tar+gzip")
+    return layout
+
+
+def test_a_large_layer(large, tmp_path):
+    store = f"--store={tmp_path}/store"
+    assert peak_kib(LAZYPULL, "pull", store, f"oci:{large}") < LIMIT_KIB
+    lazy = tmp_path / "lazy"
+    assert peak_kib(LAZYPULL, "convert", f"oci:{large}", f"oci:{lazy}", "--to=estargz") < LIMIT_KIB
+    subprocess.run(["rm", "-rf", tmp_path / "store"], check=True)
+    assert peak_kib(LAZYPULL, "pull", "--complete", store, f"oci:{lazy}") < LIMIT_KIB
+    assert peak_kib(LAZYPULL, "cat", store, f"oci:{lazy}", "/zeros") < LIMIT_KIB
+    subprocess.run(["rm", "-rf", tmp_path / "store"], check=True)
