@@ -12,12 +12,6 @@ enum { CHUNK_START = 1, CHUNK_END = 2, PARENT = 4, ROOT = 8 };
 /* One word of each lane.  Without AVX2 the compiler makes two halves of it. */
 typedef uint32_t lanes __attribute__((vector_size(4 * LANES)));
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__SANITIZE_ADDRESS__)
-#define FOR_EACH_CPU __attribute__((target_clones("avx2", "default")))
-#else
-#define FOR_EACH_CPU
-#endif
-
 static const uint32_t iv[8] = {
 	0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
 };
@@ -129,7 +123,7 @@ static void join(const uint32_t left[8], uint32_t right[8], unsigned flags)
 	} while (0)
 
 /* The chaining value of LANES whole chunks, the first of them number @counter, as one subtree. */
-FOR_EACH_CPU static void compress_chunks(const uint8_t *p, uint64_t counter, uint32_t out[8])
+LP_BLAKE3_CLONES static void compress_chunks(const uint8_t *p, uint64_t counter, uint32_t out[8])
 {
 	lanes cv[8], m[16];
 

@@ -18,6 +18,13 @@
 #define LP_BLAKE3_BLOCK 64
 #define LP_BLAKE3_DEEP 54	/* chaining values on the way: 2^64 bytes are 2^54 chunks */
 
+/* One copy of a function for CPUs with AVX2, one for all.  Sanitizers cannot choose that early. */
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
+#define LP_BLAKE3_CLONES __attribute__((target_clones("avx2", "default")))
+#else
+#define LP_BLAKE3_CLONES
+#endif
+
 /* A hash being computed; copyable. */
 struct lp_blake3 {
 	uint32_t stack[LP_BLAKE3_DEEP][8];	/* of subtrees that are whole, the largest first */

@@ -67,17 +67,10 @@ static enum lp_code close_others(const struct lp_sandbox *s, struct lp_err *err)
 	return LP_OK;
 }
 
-/* AddressSanitizer's shadow alone is 20 TB of address space that RLIMIT_DATA would count. */
-#if defined(__SANITIZE_ADDRESS__)
-#define DATA_MAX RLIM_INFINITY
-#else
-#define DATA_MAX LP_SANDBOX_DATA_MAX
-#endif
-
 static enum lp_code limit(struct lp_err *err)
 {
 	const struct rlimit core = {0, 0};
-	const struct rlimit data = {DATA_MAX, DATA_MAX};
+	const struct rlimit data = {LP_SANDBOX_DATA_MAX, LP_SANDBOX_DATA_MAX};
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
 	    setrlimit(RLIMIT_CORE, &core) || setrlimit(RLIMIT_DATA, &data))

@@ -18,8 +18,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Bytes: design.md 7, 64 MiB + 256 per entry; a TOC of 150 MiB; room for buffers. */
+/* Bytes: design.md 7, 64 MiB + 256 per entry; a TOC of 150 MiB; room for buffers.
+ * AddressSanitizer's shadow alone is 20 TB of address space, which RLIMIT_DATA would count. */
+#if defined(__SANITIZE_ADDRESS__)
+#define LP_SANDBOX_DATA_MAX RLIM_INFINITY
+#else
 #define LP_SANDBOX_DATA_MAX ((uint64_t)(64 + 1024 + 150 + 64) << 20)
+#endif
 
 struct lp_sandbox {
 	const int *keep;	/* [nkeep] descriptors that stay open, beside stderr */
