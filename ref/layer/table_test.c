@@ -186,7 +186,7 @@ static const struct {
 	{"a column of 31", "store.table.bytes", 16, 31},
 	{"a column of 2^24 + 32", "store.table.bytes", 19, 1},
 	{"a blob without digest", "store.table.blob", 20, 0},
-	{"a blob with digest 4", "store.table.blob", 20, 4},
+	{"a blob with digest 5", "store.table.blob", 20, 5},
 	{"a device of no block", "layer.device.block", 24, 1},
 	{"a reserved field", "store.table.reserved", 127, 1},
 	{"frame 0 has codec 9", "layer.frame.codec", 128 + 24, 9},
