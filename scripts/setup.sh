@@ -19,9 +19,9 @@ build='gcc make pkg-config
 	python3'
 # libc6-dev       also the static C library: two images hold a static program of ours
 # libcurl4-openssl-dev, libssl-dev   the registry client; SHA-256
-# zlib1g-dev      gzip as a stream, and checkpoints in it
+# zlib1g-dev      gzip members as a stream; the judge of our inflating
 # libdeflate-dev  whole gzip members, twice as fast
-# libisal-dev     inflates a legacy layer in half of zlib's time
+# libisal-dev     inflates a legacy layer in half of zlib's time; checkpoints in it
 # fuse3           fusermount3, for mounts without root
 # libmicrohttpd-dev   the embedded registry
 # libseccomp-dev  the sandbox in which foreign metadata is parsed
@@ -35,7 +35,7 @@ check="$build"'
 	git binutils
 	python3-pytest
 	crun runc
-	curl openssl
+	curl openssl zstd
 	nginx-light docker-registry
 	skopeo umoci libarchive-tools
 	erofs-utils attr

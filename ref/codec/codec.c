@@ -47,6 +47,29 @@ enum lp_code lp_decoder_open(struct lp_decoder *d, const struct lp_codec *codec,
 	return codec->open(d, err);
 }
 
+enum lp_code lp_decoder_resume(struct lp_decoder *d, const struct lp_codec *codec,
+			       struct lp_reader *from, unsigned bit, const uint8_t *window,
+			       struct lp_err *err)
+{
+	if (lp_decoder_open(d, codec, from, err))
+		return err->code;
+	if (!window)
+		return LP_OK;
+	if (!codec->resume)
+		return lp_fail(err, LP_EUNSUP, LP_NO_OFFSET, RULE_STREAM,
+			       "%s does not start in the middle", codec->name);
+	return codec->resume(d, bit, window, err);
+}
+
+enum lp_code lp_decoder_mark(struct lp_decoder *d, uint64_t stored_off, unsigned bit,
+			     const uint8_t *window, struct lp_err *err)
+{
+	struct lp_checkpoint at = {stored_off, d->plain, bit, window};
+
+	d->marked = d->plain;
+	return d->marker->mark(d->marker, &at, err);
+}
+
 void lp_decoder_free(struct lp_decoder *d)
 {
 	if (d->codec)

@@ -47,36 +47,55 @@ static uint8_t *guard(void)
 	return p;
 }
 
-/* What zlib makes of the first member; -1: it refuses. */
-static ssize_t inflate_member(const uint8_t *p, size_t n, uint8_t *out)
+/* In front of a stream that starts in the middle. */
+static const uint8_t window[LP_WINDOW_BYTES] = {[5] = 'w', [LP_WINDOW_BYTES - 1] = 'x'};
+
+/* What zlib makes of the first member, or with @bit, of its rest; -1: it refuses. */
+static ssize_t inflate_member(const uint8_t *p, size_t n, int bit, uint8_t *out)
 {
-	z_stream z = {.next_out = out, .avail_out = ROOM, .avail_in = (uInt)n};
+	z_stream z = {.next_out = out, .avail_out = ROOM, .avail_in = (uInt)n - (bit > 0)};
 	union {
 		const uint8_t *p;
 		uint8_t *mutable;
-	} u = {.p = p};
+	} u = {.p = p + (bit > 0)};
 	int rc;
 
 	z.next_in = u.mutable;
-	if (inflateInit2(&z, 31) != Z_OK)
+	if (inflateInit2(&z, bit < 0 ? 31 : -15) != Z_OK ||
+	    (bit >= 0 && inflateSetDictionary(&z, window, sizeof(window))) ||
+	    (bit > 0 && inflatePrime(&z, 8 - bit, *p >> bit)))
 		abort();
 	rc = inflate(&z, Z_FINISH);
 	inflateEnd(&z);
 	return rc == Z_STREAM_END ? (ssize_t)z.total_out : -1;
 }
 
-static size_t read_stream(const struct lp_codec *codec, const uint8_t *p, size_t n, size_t most,
-			  uint8_t *out)
+static enum lp_code no_mark(struct lp_marker *m, const struct lp_checkpoint *at,
+			    struct lp_err *err)
 {
+	(void)m, (void)err;
+	if (at->bit > 7)
+		abort();
+	return LP_OK;
+}
+
+/* From the start, or with @bit >= 0, from the middle. */
+static size_t read_stream(const struct lp_codec *codec, const uint8_t *p, size_t n, size_t most,
+			  int bit, uint8_t *out)
+{
+	struct lp_marker marker = {40000, no_mark};
 	struct drip d = {.reader = {drip_read}, .p = p, .left = n, .most = most};
 	struct lp_decoder dec = {0};
 	struct lp_err err = {0};
 	size_t done = 0, got = 1;
 
-	if (lp_decoder_open(&dec, codec, &d.reader, &err) == LP_OK)
+	if (!lp_decoder_resume(&dec, codec, &d.reader, bit < 0 ? 0 : (unsigned)bit,
+			       bit < 0 ? NULL : window, &err)) {
+		dec.marker = &marker;
 		while (done < ROOM && got && !lp_read(&dec.reader, out + done, ROOM - done, &got,
 						     &err))
 			done += got;
+	}
 	if (err.code && err.code != LP_ESYSTEM && !err.rule)
 		abort();
 	lp_decoder_free(&dec);
@@ -105,11 +124,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	memcpy(in + ROOM - n, data + 2, n);
 	if (codec->decode(in + ROOM - n, n, out + ROOM - want, want, &err) && !err.rule)
 		abort();
-	done = read_stream(codec, in + ROOM - n, n, most, out);
-	if (codec != &lp_codec_gzip)
+	if (codec != &lp_codec_gzip) {
+		read_stream(codec, in + ROOM - n, n, most, -1, out);
 		return 0;
-	plain = inflate_member(in + ROOM - n, n, other);
-	if (plain > 0 && ((size_t)plain > done || memcmp(out, other, (size_t)plain)))
-		abort();
+	}
+	for (int bit = -1; bit < 8 && n; bit = bit < 0 ? data[1] & 7 : 8) {
+		done = read_stream(codec, in + ROOM - n, n, most, bit, out);
+		plain = inflate_member(in + ROOM - n, n, bit, other);
+		if (plain > 0 && ((size_t)plain > done || memcmp(out, other, (size_t)plain)))
+			abort();
+	}
 	return 0;
 }

@@ -107,6 +107,147 @@ static void test_round_trip(const struct lp_codec *codec, size_t n, int level)
 		      most[i / 3], step[i % 3]);
 }
 
+/* A marker that keeps what it is told. */
+struct keep {
+	struct lp_marker marker;
+	struct lp_buf at, window;	/* of struct lp_checkpoint; of windows, of all */
+};
+
+static enum lp_code keep_mark(struct lp_marker *m, const struct lp_checkpoint *at,
+			      struct lp_err *err)
+{
+	struct keep *k = (struct keep *)m;
+	static const uint8_t none[LP_WINDOW_BYTES];
+
+	(void)err;
+	add(&k->at, at, sizeof(*at));
+	add(&k->window, at->window ? at->window : none, LP_WINDOW_BYTES);
+	return LP_OK;
+}
+
+/* What zlib makes of the raw deflate data at a checkpoint: @n plain bytes equal to @want? */
+static bool zlib_agrees(const struct lp_buf *stored, const struct lp_checkpoint *at,
+			const uint8_t *window, const uint8_t *want, size_t n)
+{
+	LP_AUTO(lp_buf_free) struct lp_buf got = {0};
+	uint8_t *p = stored->p + at->stored_off;
+	struct lp_err err = {0};
+	z_stream z = {0};
+	bool ok;
+
+	if (lp_buf_reserve(&got, n, SIZE_MAX, &err) || inflateInit2(&z, -15))
+		return false;
+	ok = !inflateSetDictionary(&z, window, LP_WINDOW_BYTES) &&
+	     (!at->bit || !inflatePrime(&z, 8 - (int)at->bit, *p >> at->bit));
+	z.next_in = p + !!at->bit;
+	z.avail_in = (uInt)(stored->p + stored->len - z.next_in);
+	z.next_out = got.p;
+	z.avail_out = (uInt)n;
+	ok = ok && inflate(&z, Z_SYNC_FLUSH) >= 0 && !z.avail_out && !memcmp(got.p, want, n);
+	inflateEnd(&z);
+	return ok;
+}
+
+/* The rest of the stream from checkpoint @i, decoded by us. */
+static bool resumes(const struct lp_codec *codec, const struct lp_buf *stored,
+		    const struct lp_buf *plain, const struct keep *k, size_t i, struct lp_err *err)
+{
+	const struct lp_checkpoint *at = (const void *)(k->at.p + i * sizeof(*at));
+	const uint8_t *window = at->window ? k->window.p + i * LP_WINDOW_BYTES : NULL;
+	LP_AUTO(lp_decoder_free) struct lp_decoder d = {0};
+	LP_AUTO(lp_buf_free) struct lp_buf got = {0};
+	size_t n = plain->len - (size_t)at->plain_off, end = 1;
+	struct lp_mem_reader mem;
+
+	lp_mem_reader_open(&mem, stored->p + at->stored_off, stored->len - at->stored_off);
+	if (lp_buf_reserve(&got, n + 1, SIZE_MAX, err) ||
+	    lp_decoder_resume(&d, codec, &mem.reader, at->bit, window, err) ||
+	    lp_read_full(&d.reader, got.p, n, err) || lp_read(&d.reader, got.p + n, 1, &end, err))
+		return false;
+	return !end && !memcmp(got.p, plain->p + at->plain_off, n) &&
+	       (!window || zlib_agrees(stored, at, window, plain->p + at->plain_off,
+				       n < 50000 ? n : 50000));
+}
+
+static void zlib_encode(const struct lp_buf *plain, int level, int strategy, struct lp_buf *out)
+{
+	z_stream z = {0};
+	struct lp_err err = {0};
+
+	if (deflateInit2(&z, level, Z_DEFLATED, 31, 8, strategy) ||
+	    lp_buf_reserve(out, deflateBound(&z, plain->len), SIZE_MAX, &err))
+		exit(1);
+	z.next_in = plain->p;
+	z.avail_in = (uInt)plain->len;
+	z.next_out = out->p;
+	z.avail_out = (uInt)out->cap;
+	if (deflate(&z, Z_FINISH) != Z_STREAM_END)
+		exit(1);
+	out->len = z.total_out;
+	deflateEnd(&z);
+}
+
+/* Checkpoints of @stored, @least or more: each gives the rest, by us and by zlib. */
+static void check_checkpoints(const char *name, const struct lp_codec *codec,
+			      const struct lp_buf *stored, const struct lp_buf *plain,
+			      size_t least)
+{
+	struct keep k = {.marker = {.every = 100000, .mark = keep_mark}};
+	LP_AUTO(lp_decoder_free) struct lp_decoder d = {0};
+	LP_AUTO(lp_buf_free) struct lp_buf got = {0};
+	struct lp_err err = {0};
+	struct drip drip;
+	size_t n;
+
+	drip_open(&drip, stored, 5000);
+	CHECK(!lp_buf_reserve(&got, plain->len, SIZE_MAX, &err) &&
+		      !lp_decoder_open(&d, codec, &drip.reader, &err), "%s", err.msg);
+	d.marker = &k.marker;
+	CHECK(!lp_read_full(&d.reader, got.p, plain->len, &err) &&
+		      !memcmp(got.p, plain->p, plain->len), "%s: all of it %s", name, err.msg);
+	n = k.at.len / sizeof(struct lp_checkpoint);
+	CHECK(n >= least, "%s: %zu checkpoints", name, n);
+	for (size_t i = 0; i < n; i++)
+		CHECK(resumes(codec, stored, plain, &k, i, &err), "%s: checkpoint %zu %s", name, i,
+		      err.msg);
+	lp_buf_free(&k.at);
+	lp_buf_free(&k.window);
+}
+
+static void test_checkpoints(void)
+{
+	static const struct {
+		const char *name;
+		int level, strategy;
+		size_t least;		/* of 30 places */
+	} zlib[] = {
+		{"zlib 1", 1, Z_DEFAULT_STRATEGY, 15}, {"zlib 6", 6, Z_DEFAULT_STRATEGY, 15},
+		{"zlib 9", 9, Z_DEFAULT_STRATEGY, 15}, {"stored", 0, Z_DEFAULT_STRATEGY, 3},
+		{"fixed", 6, Z_FIXED, 0}, {"Huffman only", 6, Z_HUFFMAN_ONLY, 15},
+	};
+	static const struct lp_codec *const codecs[] = {&lp_codec_none, &lp_codec_gzip,
+							&lp_codec_zstd};
+	LP_AUTO(lp_buf_free) struct lp_buf plain = {0};
+	struct lp_err err = {0};
+
+	fill(&plain, 3000000, 5);
+	for (size_t i = 0; i < sizeof(zlib) / sizeof(zlib[0]); i++) {
+		LP_AUTO(lp_buf_free) struct lp_buf stored = {0};
+
+		zlib_encode(&plain, zlib[i].level, zlib[i].strategy, &stored);
+		check_checkpoints(zlib[i].name, &lp_codec_gzip, &stored, &plain, zlib[i].least);
+	}
+	for (size_t i = 0; i < 3; i++) {
+		LP_AUTO(lp_buf_free) struct lp_buf stored = {0};
+		bool ok = true;
+
+		for (size_t at = 0; at < plain.len; at += 250000)
+			ok = ok && !codecs[i]->encode(plain.p + at, 250000, 6, &stored, &err);
+		CHECK(ok, "%s: 12 parts", codecs[i]->name);
+		check_checkpoints(codecs[i]->name, codecs[i], &stored, &plain, 10);
+	}
+}
+
 /* A gzip member of "hello": header with @flags and what they announce, deflate, trailer. */
 #define HELLO "\xcb\x48\xcd\xc9\xc9\x07\x00"
 #define CRC "\x86\xa6\x10\x36"
@@ -291,6 +432,7 @@ int main(void)
 		for (uint8_t id = 0; id < 4; id++)
 			test_round_trip(lp_codec_number(id), size[i],
 					lp_codec_number(id)->level_max ? level[i] : 0);
+	test_checkpoints();
 	test_frames();
 	test_encode();
 	test_table();

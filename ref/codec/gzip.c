@@ -23,6 +23,14 @@
 
 enum { FHCRC = 2, FEXTRA = 4, FNAME = 8, FCOMMENT = 16, FRESERVED = 0xe0 };
 
+/*
+ * ISA-L does not stop between blocks.  But while it waits for the rest of a block's header it
+ * has given all that is before it; so, fed in portions shorter than most headers, it shows
+ * where blocks begin.
+ */
+#define PORTION 32
+#define PORTIONS_MAX 8192	/* ours, in vain: then the next try is after the next distance */
+
 #define HEADER_BYTES 10
 #define TRAILER_BYTES 8
 
@@ -222,6 +230,9 @@ struct gunzip {
 	bool inside;			/* between header and trailer */
 	bool any;			/* a member ended */
 	bool bad;			/* its deflate data, behind what was given */
+	bool resumed;			/* in the middle of this member: it has no checksum */
+	uint8_t *history;		/* [LP_WINDOW_BYTES] a ring, last plain bytes; NULL: no marker */
+	unsigned portions;		/* since it is time for a checkpoint */
 	struct inflate_state z;
 };
 
@@ -240,14 +251,18 @@ static enum lp_code skip_padding(struct lp_input *in, struct lp_err *err)
 	return LP_OK;
 }
 
-static enum lp_code begin_member(struct gunzip *g, struct lp_err *err)
+static enum lp_code begin_member(struct lp_decoder *d, struct lp_err *err)
 {
+	struct gunzip *g = d->state;
+
 	if (lp_input_fill(&g->in, HEADER_BYTES, err))
 		return err->code;
 	if (g->any && !g->in.left)
 		return LP_OK;
 	if (g->any && *g->in.p != 0x1f)
 		return skip_padding(&g->in, err);
+	if (g->any && lp_decoder_due(d) && lp_decoder_mark(d, g->in.at, 0, NULL, err))
+		return err->code;
 	if (read_header(&g->in, err))
 		return err->code;
 	isal_inflate_init(&g->z);
@@ -263,13 +278,59 @@ static enum lp_code end_member(struct gunzip *g, struct lp_err *err)
 	lp_input_back(&g->in, (size_t)g->z.read_in_length / 8);
 	g->inside = false;
 	g->any = true;
-	return check_trailer(&g->in, g->z.crc, g->plain, err);
+	if (!g->resumed)
+		return check_trailer(&g->in, g->z.crc, g->plain, err);
+	g->resumed = false;
+	if (lp_input_fill(&g->in, TRAILER_BYTES, err))
+		return err->code;
+	lp_input_skip(&g->in, g->in.left < TRAILER_BYTES ? g->in.left : TRAILER_BYTES);
+	return LP_OK;
+}
+
+/* Keep the last of the @n bytes at @p, which begin at @plain of the stream. */
+static void remember(struct gunzip *g, uint64_t plain, const uint8_t *p, size_t n)
+{
+	size_t at, first;
+
+	if (n > LP_WINDOW_BYTES) {
+		p += n - LP_WINDOW_BYTES;
+		plain += n - LP_WINDOW_BYTES;
+		n = LP_WINDOW_BYTES;
+	}
+	at = (size_t)(plain % LP_WINDOW_BYTES);
+	first = n < LP_WINDOW_BYTES - at ? n : LP_WINDOW_BYTES - at;
+	memcpy(g->history + at, p, first);
+	memcpy(g->history, p + first, n - first);
+}
+
+/* If ISA-L stands between two blocks, that is a checkpoint. */
+static enum lp_code mark_block(struct lp_decoder *d, struct lp_err *err)
+{
+	struct gunzip *g = d->state;
+	uint8_t window[LP_WINDOW_BYTES];
+	size_t at = (size_t)(d->plain % LP_WINDOW_BYTES);
+	uint64_t bits;
+
+	if (g->bad || !g->z.avail_out || g->plain < LP_WINDOW_BYTES ||
+	    (g->z.block_state != ISAL_BLOCK_HDR && g->z.block_state != ISAL_BLOCK_NEW_HDR)) {
+		if (++g->portions >= PORTIONS_MAX) {
+			g->portions = 0;
+			d->marked = d->plain;
+		}
+		return LP_OK;
+	}
+	g->portions = 0;
+	bits = (g->in.at - (uint64_t)g->z.tmp_in_size) * 8 - (uint64_t)g->z.read_in_length;
+	memcpy(window, g->history + at, LP_WINDOW_BYTES - at);
+	memcpy(window + LP_WINDOW_BYTES - at, g->history, at);
+	return lp_decoder_mark(d, bits / 8, (unsigned)(bits % 8), window, err);
 }
 
 /* Inflate some of the member to @p; *@got may be 0 although more will come. */
-static enum lp_code inflate_some(struct gunzip *g, void *p, size_t n, size_t *got,
+static enum lp_code inflate_some(struct lp_decoder *d, void *p, size_t n, size_t *got,
 				 struct lp_err *err)
 {
+	struct gunzip *g = d->state;
 	uint32_t room = n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 	bool last;
 
@@ -277,12 +338,17 @@ static enum lp_code inflate_some(struct gunzip *g, void *p, size_t n, size_t *go
 		return err->code;
 	last = !g->in.left;
 	lend(&g->z, &g->in);
+	if (g->history && lp_decoder_due(d) && g->z.avail_in > PORTION)
+		g->z.avail_in = PORTION;
 	g->z.next_out = p;
 	g->z.avail_out = room;
 	g->bad = g->bad || isal_inflate(&g->z) < 0;
 	lp_input_skip(&g->in, (size_t)(g->z.next_in - g->in.p));
 	*got = room - g->z.avail_out;
+	if (g->history)
+		remember(g, d->plain, p, *got);
 	g->plain += *got;
+	d->plain += *got;
 	/* Some versions judge distances by it, and its 32 bits wrap at 4 GiB. */
 	if (g->z.total_out > UINT32_MAX / 2)
 		g->z.total_out -= UINT32_MAX / 4;
@@ -293,21 +359,24 @@ static enum lp_code inflate_some(struct gunzip *g, void *p, size_t n, size_t *go
 	if (last && !*got)
 		return lp_fail(err, LP_EFORMAT, g->in.at, RULE_TRUNCATED,
 			       "the stream ends inside a gzip member");
-	return LP_OK;
+	return g->history && lp_decoder_due(d) ? mark_block(d, err) : LP_OK;
 }
 
 static enum lp_code read_stream(struct lp_reader *r, void *p, size_t n, size_t *got,
 				struct lp_err *err)
 {
-	struct gunzip *g = ((struct lp_decoder *)r)->state;
+	struct lp_decoder *d = (struct lp_decoder *)r;
+	struct gunzip *g = d->state;
 
 	*got = 0;
+	if (d->marker && !g->history && !(g->history = malloc(LP_WINDOW_BYTES)))
+		return lp_fail(err, LP_ESYSTEM, LP_NO_OFFSET, NULL, "allocate a window");
 	while (!*got) {
-		if (!g->inside && begin_member(g, err))
+		if (!g->inside && begin_member(d, err))
 			return err->code;
 		if (!g->inside)
 			return LP_OK;
-		if (inflate_some(g, p, n, got, err))
+		if (inflate_some(d, p, n, got, err))
 			return err->code;
 	}
 	return LP_OK;
@@ -317,8 +386,10 @@ static void close_stream(struct lp_decoder *d)
 {
 	struct gunzip *g = d->state;
 
-	if (g)
+	if (g) {
 		lp_input_free(&g->in);
+		free(g->history);
+	}
 	free(g);
 	d->state = NULL;
 }
@@ -331,8 +402,37 @@ static enum lp_code open_stream(struct lp_decoder *d, struct lp_err *err)
 		return lp_fail(err, LP_ESYSTEM, LP_NO_OFFSET, NULL, "allocate a decoder");
 	d->state = g;
 	d->reader.read = read_stream;
-	g->inside = g->any = g->bad = false;
+	g->inside = g->any = g->bad = g->resumed = false;
+	g->history = NULL;
+	g->portions = 0;
 	return lp_input_open(&g->in, d->from, err);
+}
+
+static enum lp_code resume(struct lp_decoder *d, unsigned bit, const uint8_t *window,
+			   struct lp_err *err)
+{
+	struct gunzip *g = d->state;
+	union {
+		const uint8_t *p;
+		uint8_t *mutable;
+	} u = {.p = window};
+
+	if (lp_input_fill(&g->in, 1, err))
+		return err->code;
+	if (!g->in.left)
+		return lp_fail(err, LP_EFORMAT, 0, RULE_TRUNCATED, "no stored bytes");
+	isal_inflate_init(&g->z);
+	/* The dictionary is copied. */
+	if (isal_inflate_set_dict(&g->z, u.mutable, LP_WINDOW_BYTES) != COMP_OK)
+		return lp_fail(err, LP_ESYSTEM, LP_NO_OFFSET, NULL, "set a window");
+	if (bit) {
+		g->z.read_in = (uint64_t)*g->in.p >> bit;
+		g->z.read_in_length = 8 - (int32_t)bit;
+		lp_input_skip(&g->in, 1);
+	}
+	g->plain = 0;
+	g->inside = g->resumed = true;
+	return LP_OK;
 }
 
 const struct lp_codec lp_codec_gzip = {
@@ -344,4 +444,5 @@ const struct lp_codec lp_codec_gzip = {
 	.encode = encode,
 	.open = open_stream,
 	.close = close_stream,
+	.resume = resume,
 };

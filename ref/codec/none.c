@@ -23,7 +23,14 @@ static enum lp_code encode(const void *in, size_t n, int level, struct lp_buf *o
 
 static enum lp_code pass(struct lp_reader *r, void *p, size_t n, size_t *got, struct lp_err *err)
 {
-	return lp_read(((struct lp_decoder *)r)->from, p, n, got, err);
+	struct lp_decoder *d = (struct lp_decoder *)r;
+
+	if (lp_decoder_due(d) && lp_decoder_mark(d, d->plain, 0, NULL, err))
+		return err->code;
+	if (lp_read(d->from, p, n, got, err))
+		return err->code;
+	d->plain += *got;
+	return LP_OK;
 }
 
 static enum lp_code open_stream(struct lp_decoder *d, struct lp_err *err)

@@ -142,8 +142,17 @@ static enum lp_code encode(const void *in, size_t n, int level, struct lp_buf *o
 static enum lp_code read_stream(struct lp_reader *r, void *p, size_t n, size_t *got,
 				struct lp_err *err)
 {
+	struct lp_decoder *d = (struct lp_decoder *)r;
+	struct unzstd *u = d->state;
+
 	*got = 0;
-	return decode_some(((struct lp_decoder *)r)->state, p, n, got, err);
+	if (!u->inside && u->any && lp_decoder_due(d) &&
+	    lp_decoder_mark(d, u->in.at, 0, NULL, err))
+		return err->code;
+	if (decode_some(u, p, n, got, err))
+		return err->code;
+	d->plain += *got;
+	return LP_OK;
 }
 
 static void close_stream(struct lp_decoder *d)

@@ -24,9 +24,13 @@
  * when it wants only entries.
  */
 struct lp_sink {
-	/* *index: the number by which chunks name the frame */
-	enum lp_code (*frame)(struct lp_sink *s, const struct lp_frame *f, uint32_t *index,
-			      struct lp_err *err);
+	/*
+	 * @window  [LP_WINDOW_BYTES] the plain bytes before a frame that starts in the middle
+	 *          of a stream; NULL: it needs none
+	 * *index   the number by which chunks name the frame
+	 */
+	enum lp_code (*frame)(struct lp_sink *s, const struct lp_frame *f, const uint8_t *window,
+			      uint32_t *index, struct lp_err *err);
 	enum lp_code (*chunk)(struct lp_sink *s, const struct lp_chunk *c,
 			      const struct lp_digest *d, struct lp_err *err);
 	/* In archive order; strings are borrowed for the call. */
@@ -47,11 +51,12 @@ struct lp_sink {
 	/* The tree is complete; @device_bytes is the size of device 1. */
 	enum lp_code (*end_tree)(struct lp_sink *s, uint64_t device_bytes, struct lp_err *err);
 	/*
-	 * Set by open() of formats that are read as a stream, before entry(): where the
-	 * entry's body begins in the plain stream, which is one frame, number 0.  That frame
-	 * is told when its length is known: before diffid.
+	 * Set by open() of formats that are read as a stream, before body(): where those
+	 * bytes begin, in which frame.  Frames are numbered from 0, and each is told when its
+	 * length is known: the last before diffid.
 	 */
-	uint64_t plain_off;
+	uint32_t in_frame;
+	uint64_t frame_off;
 };
 
 struct lp_open_options {

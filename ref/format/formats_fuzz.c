@@ -30,11 +30,12 @@ static void must(bool ok)
 		abort();
 }
 
-static enum lp_code frame(struct lp_sink *sink, const struct lp_frame *f, uint32_t *index,
-			  struct lp_err *err)
+static enum lp_code frame(struct lp_sink *sink, const struct lp_frame *f,
+			  const uint8_t *window, uint32_t *index, struct lp_err *err)
 {
 	struct counting *c = (struct counting *)(void *)sink;
 
+	must(f->bit < 8 && (!f->bit || window));
 	must(f->stored_bytes && f->off < c->blob_bytes &&
 	     f->stored_bytes <= c->blob_bytes - f->off);
 	*index = (uint32_t)(c->frame.len / sizeof(*f));

@@ -21,6 +21,7 @@ struct logsink {
 	struct lp_buf entries;		/* a line each */
 	struct lp_buf prefetch;		/* "OFF+BYTES " each */
 	struct lp_buf frame;		/* of struct lp_frame */
+	struct lp_buf window;		/* of those frames that have one */
 	struct lp_buf chunk;		/* of struct log_chunk */
 	struct lp_buf device;		/* bodies, in their place */
 	struct lp_extent extent;	/* of the last entry */
@@ -36,16 +37,19 @@ static inline void log_free(struct logsink *s)
 	lp_buf_free(&s->entries);
 	lp_buf_free(&s->prefetch);
 	lp_buf_free(&s->frame);
+	lp_buf_free(&s->window);
 	lp_buf_free(&s->chunk);
 	lp_buf_free(&s->device);
 	memset(s, 0, sizeof(*s));
 }
 
 static inline enum lp_code log_frame(struct lp_sink *sink, const struct lp_frame *f,
-				     uint32_t *index, struct lp_err *err)
+				     const uint8_t *window, uint32_t *index, struct lp_err *err)
 {
 	struct logsink *s = (struct logsink *)(void *)sink;
 
+	if (window && lp_buf_add(&s->window, window, LP_WINDOW_BYTES, LOG_MAX, err))
+		return err->code;
 	*index = (uint32_t)(s->frame.len / sizeof(*f));
 	return lp_buf_add(&s->frame, f, sizeof(*f), LOG_MAX, err);
 }

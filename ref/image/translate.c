@@ -9,10 +9,10 @@
 
 #define RUNS_MAX (sizeof(struct lp_translate_run) << 20) /* bytes, ours: a million runs */
 
-static enum lp_code take_frame(struct lp_sink *s, const struct lp_frame *f, uint32_t *index,
-			       struct lp_err *err)
+static enum lp_code take_frame(struct lp_sink *s, const struct lp_frame *f,
+			       const uint8_t *window, uint32_t *index, struct lp_err *err)
 {
-	return lp_table_add_frame(&((struct lp_translate *)s)->table, f, index, err);
+	return lp_table_add_frame(&((struct lp_translate *)s)->table, f, window, index, err);
 }
 
 static enum lp_code take_chunk(struct lp_sink *s, const struct lp_chunk *c,
@@ -28,8 +28,7 @@ static enum lp_code take_entry(struct lp_sink *s, const struct lp_entry *e, stru
 	if (e->kind == LP_ENTRY_NODE && S_ISREG(e->mode) && e->nextent) {
 		t->body_off = e->extent[0].device_off;
 		t->body_left = e->size;
-		t->chunk = (struct lp_chunk){.device_off = t->body_off, .frame_off = s->plain_off,
-					     .alg = LP_SHA256};
+		t->chunk = (struct lp_chunk){.device_off = t->body_off, .alg = LP_SHA256};
 	}
 	return lp_tree_add(&t->tree, e, err);
 }
@@ -43,7 +42,6 @@ static enum lp_code end_chunk(struct lp_translate *t, struct lp_err *err)
 	if (lp_table_add_chunk(&t->table, &t->chunk, &d, err))
 		return err->code;
 	t->chunk.device_off += t->chunk.bytes;
-	t->chunk.frame_off += t->chunk.bytes;
 	t->chunk.bytes = 0;
 	return LP_OK;
 }
@@ -59,12 +57,18 @@ static enum lp_code take_body(struct lp_sink *s, const void *p, size_t n, struct
 		return err->code;
 	t->body_off += n;
 	t->body_left -= n;
+	if (t->chunk.bytes && t->chunk.frame != s->in_frame && end_chunk(t, err))
+		return err->code;
 	while (n) {
 		uint64_t room = LP_BODY_CHUNK - t->chunk.bytes;
 		size_t part = n < room ? n : (size_t)room;
 
-		if (!t->chunk.bytes && lp_hash_begin(&t->hash, LP_SHA256, err))
-			return err->code;
+		if (!t->chunk.bytes) {
+			t->chunk.frame = s->in_frame;
+			t->chunk.frame_off = s->frame_off + (uint64_t)(at - (const uint8_t *)p);
+			if (lp_hash_begin(&t->hash, LP_SHA256, err))
+				return err->code;
+		}
 		lp_hash_add(&t->hash, at, part);
 		t->chunk.bytes += part;
 		at += part;

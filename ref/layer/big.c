@@ -208,15 +208,17 @@ static enum lp_code pass_all(struct lp_group *g, const uint32_t *list, uint32_t 
 static enum lp_code decode(struct lp_group *g, struct lp_err *err)
 {
 	struct pieces stored = {.reader = {read_pieces}, .g = g};
-	const struct lp_codec *codec =
-		lp_codec_number(g->feed->d->table.layer.frame[g->frame].codec);
+	const struct lp_layer *layer = &g->feed->d->table.layer;
+	const struct lp_frame *frame = &layer->frame[g->frame];
+	const struct lp_codec *codec = lp_codec_number(frame->codec);
 	LP_AUTO(lp_decoder_free) struct lp_decoder d = {0};
 	uint32_t n, *list = list_chunks(g, &n);
 	enum lp_code code;
 
 	if (!list)
 		return lp_fail(err, LP_ESYSTEM, LP_NO_OFFSET, NULL, "the chunks of a frame");
-	code = lp_decoder_open(&d, codec, &stored.reader, err);
+	code = lp_decoder_resume(&d, codec, &stored.reader, frame->bit,
+				 lp_layer_window(layer, g->frame), err);
 	if (!code)
 		code = pass_all(g, list, n, &d.reader, err);
 	free(list);

@@ -429,21 +429,38 @@ void lp_group_wake(struct lp_loader *l)
 		put(&l->pool, &l->hand[i]);
 }
 
+/* The plain bytes of frame @i, whose stored bytes are at @stored. */
+static enum lp_code inflate(const struct lp_layer *l, uint32_t i, const uint8_t *stored,
+			    struct lp_buf *plain, struct lp_err *err)
+{
+	const struct lp_frame *f = &l->frame[i];
+	const struct lp_codec *codec = lp_codec_number(f->codec);
+	size_t n = (size_t)f->stored_bytes, want = (size_t)f->plain_bytes;
+	LP_AUTO(lp_decoder_free) struct lp_decoder d = {0};
+	struct lp_mem_reader mem;
+
+	if (lp_buf_reserve(plain, want, want, err))
+		return err->code;
+	if (!f->window)
+		return codec->decode(stored, n, plain->p, want, err);
+	lp_mem_reader_open(&mem, stored, n);
+	if (lp_decoder_resume(&d, codec, &mem.reader, f->bit, lp_layer_window(l, i), err))
+		return err->code;
+	return lp_read_full(&d.reader, plain->p, want, err);
+}
+
 /* Decode frame @i of @g, whose bytes are there; the first failure counts, the rest goes on. */
 static enum lp_code decode(struct lp_group *g, uint32_t i, struct lp_err *err)
 {
 	struct lp_feed *f = g->feed;
 	const struct lp_frame *at = frame_of(f, i);
-	const struct lp_codec *codec = lp_codec_number(at->codec);
 	const uint8_t *plain = g->fetch.p + (at->off - g->fetch.off);
 	LP_AUTO(lp_buf_free) struct lp_buf room = {0};
 	enum lp_code code = LP_OK;
 	uint32_t k, end;
 
-	if (codec->id != LP_CODEC_NONE) {
-		if (lp_buf_reserve(&room, (size_t)at->plain_bytes, (size_t)at->plain_bytes, err) ||
-		    codec->decode(plain, (size_t)at->stored_bytes, room.p, (size_t)at->plain_bytes,
-				  err)) {
+	if (at->codec != LP_CODEC_NONE) {
+		if (inflate(&f->d->table.layer, i, plain, &room, err)) {
 			err->at = at->off + (err->at == LP_NO_OFFSET ? 0 : err->at);
 			return lp_within(err, "frame %u", i);
 		}

@@ -7,6 +7,7 @@
 #define RULE_FRAME_RANGE "layer.frame.range"
 #define RULE_FRAME_CODEC "layer.frame.codec"
 #define RULE_FRAME_PLAIN "layer.frame.plain-bytes"
+#define RULE_FRAME_WINDOW "layer.frame.window"
 #define RULE_FRAME_RESERVED "layer.frame.reserved"
 #define RULE_CHUNK_FRAME "layer.chunk.frame"
 #define RULE_CHUNK_RANGE "layer.chunk.range"
@@ -46,7 +47,10 @@ static enum lp_code check_frame(const struct lp_layer *l, uint32_t i, struct lp_
 	    (f->codec == LP_CODEC_NONE && f->plain_bytes > f->stored_bytes))
 		return refuse_frame(i, f, RULE_FRAME_PLAIN, "cannot have that many plain bytes",
 				    err);
-	if (f->bit || f->window || f->pad[0] || f->pad[1])
+	if (f->window > l->nwindow || f->bit > 7 || (f->bit && !f->window) ||
+	    (f->window && !lp_codec_number(f->codec)->resume))
+		return refuse_frame(i, f, RULE_FRAME_WINDOW, "cannot start in the middle", err);
+	if (f->pad[0] || f->pad[1])
 		return refuse_frame(i, f, RULE_FRAME_RESERVED, "sets a reserved field", err);
 	return LP_OK;
 }
@@ -140,6 +144,13 @@ void lp_layer_range(const struct lp_layer *l, uint64_t off, uint64_t bytes, uint
 		bytes = UINT64_MAX - off;
 	*first = first_behind(l, off, true);
 	*end = bytes ? first_behind(l, off + bytes - 1, false) : *first;
+}
+
+const uint8_t *lp_layer_window(const struct lp_layer *l, uint32_t i)
+{
+	uint32_t window = l->frame[i].window;
+
+	return window ? l->window + (size_t)(window - 1) * LP_WINDOW_BYTES : NULL;
 }
 
 void lp_layer_digest(const struct lp_layer *l, uint32_t i, struct lp_digest *out)

@@ -28,9 +28,9 @@ struct lp_frame {
 	uint64_t stored_bytes;	/* length in the blob; never 0 */
 	uint64_t plain_bytes;	/* what its chunks need, never 0; decoding stops there */
 	uint8_t codec;		/* enum lp_codec_id */
-	uint8_t bit;		/* reserved for zran: first bit in the first byte; 0 */
+	uint8_t bit;		/* with a window: bits of the first byte that are not its own */
 	uint8_t pad[2];
-	uint32_t window;	/* reserved for zran: index of the preset dictionary; 0 */
+	uint32_t window;	/* number, from 1, of the plain bytes before it; 0: it needs none */
 } __attribute__((packed));
 
 struct lp_chunk {
@@ -50,8 +50,10 @@ struct lp_layer {
 	const struct lp_frame *frame;	/* [nframe] sorted by off, then stored_bytes */
 	const struct lp_chunk *chunk;	/* [nchunk] sorted by device_off */
 	const uint8_t *digest;		/* [nchunk][digest_bytes] of the plain bytes */
+	const uint8_t *window;		/* [nwindow][LP_WINDOW_BYTES] */
 	uint32_t nframe;
 	uint32_t nchunk;
+	uint32_t nwindow;
 	uint32_t digest_bytes;		/* width of the column: 32, 48 or 64 */
 	uint64_t device_bytes;		/* a multiple of LP_BLOCK */
 	uint64_t blob_bytes;		/* length of the blob the frames lie in */
@@ -60,9 +62,9 @@ struct lp_layer {
 /*
  * lp_layer_check - the one structural validator: LP_OK or the layer is refused.
  *
- * Frames sorted, inside the blob, codec known, sizes not 0; chunks sorted, inside their frames
- * and inside the device, no wrap, no overlap; every chunk has a digest of a known algorithm
- * that fits the column; counts within limits; device a multiple of LP_BLOCK.
+ * Frames sorted, inside the blob, codec and window known, sizes not 0; chunks sorted, inside
+ * their frames and inside the device, no wrap, no overlap; every chunk has a digest of a
+ * known algorithm that fits the column; counts within limits; device a multiple of LP_BLOCK.
  *
  * LP_EFORMAT  with rule "layer.frame.*", "layer.chunk.*" or "layer.device.*"
  * LP_ELIMIT   more than LP_CHUNKS_MAX chunks, or a device above LP_DEVICE_BYTES_MAX
@@ -75,6 +77,9 @@ LP_MUST_CHECK enum lp_code lp_layer_check(const struct lp_layer *l, struct lp_er
  */
 void lp_layer_range(const struct lp_layer *l, uint64_t off, uint64_t bytes, uint32_t *first,
 		    uint32_t *end);
+
+/* The window of frame @i, or NULL. */
+const uint8_t *lp_layer_window(const struct lp_layer *l, uint32_t i);
 
 /* The digest of chunk @i. */
 void lp_layer_digest(const struct lp_layer *l, uint32_t i, struct lp_digest *out);

@@ -43,10 +43,16 @@ static const struct {
 	 {{.stored_bytes = 5, .plain_bytes = 6}}, {{0}}, 0, 0},
 	{"codec 4", "layer.frame.codec", 1, 0, {{.stored_bytes = 5, .plain_bytes = 5, .codec = 4}},
 	 {{0}}, 0, 0},
-	{"start bit", "layer.frame.reserved", 1, 0,
+	{"start bit without a window", "layer.frame.window", 1, 0,
 	 {{.stored_bytes = 5, .plain_bytes = 5, .codec = 1, .bit = 3}}, {{0}}, 0, 0},
-	{"window", "layer.frame.reserved", 1, 0,
+	{"start bit 7", NULL, 1, 0,
+	 {{.stored_bytes = 5, .plain_bytes = 5, .codec = 1, .bit = 7, .window = 2}}, {{0}}, 0, 0},
+	{"start bit 8", "layer.frame.window", 1, 0,
+	 {{.stored_bytes = 5, .plain_bytes = 5, .codec = 1, .bit = 8, .window = 2}}, {{0}}, 0, 0},
+	{"window 3 of 2", "layer.frame.window", 1, 0,
 	 {{.stored_bytes = 5, .plain_bytes = 5, .codec = 1, .window = 3}}, {{0}}, 0, 0},
+	{"window of zstd", "layer.frame.window", 1, 0,
+	 {{.stored_bytes = 5, .plain_bytes = 5, .codec = 2, .window = 1}}, {{0}}, 0, 0},
 	{"frame's pad", "layer.frame.reserved", 1, 0,
 	 {{.stored_bytes = 5, .plain_bytes = 5, .codec = 1, .pad = {0, 1}}}, {{0}}, 0, 0},
 	{"chunk of 0 bytes", "layer.chunk.range", 1, 1, {F(0, 9, 9)}, {C(0, 0, 0, 0)}, 0, 0},
@@ -92,7 +98,7 @@ static void check_rules(void)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct lp_layer l = {
 			.frame = cases[i].frame, .chunk = cases[i].chunk, .digest = digests,
-			.nframe = cases[i].nframe, .nchunk = cases[i].nchunk,
+			.nframe = cases[i].nframe, .nchunk = cases[i].nchunk, .nwindow = 2,
 			.digest_bytes = cases[i].column ? cases[i].column : 32,
 			.device_bytes = cases[i].device_bytes ? cases[i].device_bytes : 12288,
 			.blob_bytes = 100};

@@ -29,7 +29,8 @@ struct header {
 	uint32_t alg;			/* of the blob's digest */
 	uint64_t device_bytes, blob_bytes;
 	uint8_t blob[LP_DIGEST_MAX];
-	uint8_t reserved[24];
+	uint32_t nwindow;
+	uint8_t reserved[20];
 } __attribute__((packed));
 
 _Static_assert(sizeof(struct header) == HEADER_BYTES, "layer.table: a header of 128 bytes");
@@ -45,9 +46,17 @@ static enum lp_code append(struct lp_buf *b, const void *record, size_t bytes,
 }
 
 enum lp_code lp_table_add_frame(struct lp_table_build *b, const struct lp_frame *f,
-				uint32_t *index, struct lp_err *err)
+				const uint8_t *window, uint32_t *index, struct lp_err *err)
 {
-	if (append(&b->frame, f, sizeof(*f), err))
+	struct lp_frame record = *f;
+
+	record.window = 0;
+	if (window) {
+		if (append(&b->window, window, LP_WINDOW_BYTES, err))
+			return err->code;
+		record.window = (uint32_t)(b->window.len / LP_WINDOW_BYTES);
+	}
+	if (append(&b->frame, &record, sizeof(record), err))
 		return err->code;
 	if (index)
 		*index = (uint32_t)(b->frame.len / sizeof(*f) - 1);
@@ -74,6 +83,7 @@ void lp_table_build_free(struct lp_table_build *b)
 	lp_buf_free(&b->frame);
 	lp_buf_free(&b->chunk);
 	lp_buf_free(&b->digest);
+	lp_buf_free(&b->window);
 }
 
 /* Where each record goes: its key, and where it came from. */
@@ -208,7 +218,8 @@ static enum lp_code write_all(const struct lp_layer *l, int fd, const struct hea
 	    lp_write(w, header, sizeof(*header), err) ||
 	    lp_write(w, l->frame, l->nframe * sizeof(*l->frame), err) ||
 	    lp_write(w, l->chunk, l->nchunk * sizeof(*l->chunk), err) ||
-	    lp_write(w, l->digest, (size_t)l->nchunk * l->digest_bytes, err))
+	    lp_write(w, l->digest, (size_t)l->nchunk * l->digest_bytes, err) ||
+	    lp_write(w, l->window, (size_t)l->nwindow * LP_WINDOW_BYTES, err))
 		return err->code;
 	lp_hash_end(&hash.hash, digest);
 	return lp_file_write(fd, digest->b, TRAILER_BYTES, err);
@@ -230,6 +241,8 @@ enum lp_code lp_table_write(struct lp_table_build *b, int fd, const struct lp_di
 	l.nchunk = h.nchunk = (uint32_t)(b->chunk.len / sizeof(*l.chunk));
 	l.digest_bytes = h.digest_bytes = narrow(b, l.chunk, l.nchunk);
 	l.digest = b->digest.p;
+	l.nwindow = h.nwindow = (uint32_t)(b->window.len / LP_WINDOW_BYTES);
+	l.window = b->window.p;
 	memcpy(h.blob, blob->b, sizeof(h.blob));
 	if (lp_layer_check(&l, err))
 		return err->code;
@@ -240,7 +253,7 @@ static enum lp_code read_header(struct lp_table *t, struct lp_cursor *c, struct 
 {
 	struct lp_layer *l = &t->layer;
 	const uint8_t *blob, *reserved;
-	static const uint8_t zero[24];
+	static const uint8_t zero[20];
 
 	if (!lp_is(c, MAGIC))
 		return lp_fail(err, LP_EFORMAT, 0, RULE_MAGIC, "the table does not begin with %s",
@@ -252,6 +265,7 @@ static enum lp_code read_header(struct lp_table *t, struct lp_cursor *c, struct 
 	l->device_bytes = lp_le64(c);
 	l->blob_bytes = lp_le64(c);
 	blob = lp_take(c, LP_DIGEST_MAX);
+	l->nwindow = lp_le32(c);
 	reserved = lp_take(c, sizeof(zero));
 	if (!blob || !reserved)
 		return lp_fail(err, LP_EFORMAT, 0, RULE_BYTES, "the table ends in its header");
@@ -272,9 +286,10 @@ static enum lp_code read_table(struct lp_table *t, struct lp_err *err)
 
 	if (read_header(t, &c, err))
 		return err->code;
-	/* 32-bit factors: no product wraps. */
+	/* 32-bit factors: no product wraps, nor does their sum. */
 	bytes = (uint64_t)l->nframe * RECORD_BYTES + TRAILER_BYTES;
 	bytes += (uint64_t)l->nchunk * RECORD_BYTES;
+	bytes += (uint64_t)l->nwindow * LP_WINDOW_BYTES;
 	if (l->digest_bytes > LP_DIGEST_MAX ||
 	    bytes + (uint64_t)l->nchunk * l->digest_bytes != c.left)
 		return lp_fail(err, LP_EFORMAT, 8, RULE_BYTES,
@@ -284,6 +299,7 @@ static enum lp_code read_table(struct lp_table *t, struct lp_err *err)
 	l->frame = (const void *)lp_take(&c, (size_t)l->nframe * RECORD_BYTES);
 	l->chunk = (const void *)lp_take(&c, (size_t)l->nchunk * RECORD_BYTES);
 	l->digest = lp_take(&c, (size_t)l->nchunk * l->digest_bytes);
+	l->window = lp_take(&c, (size_t)l->nwindow * LP_WINDOW_BYTES);
 	t->digest.alg = LP_SHA256;
 	memcpy(t->digest.b, c.p, TRAILER_BYTES);
 	return LP_OK;

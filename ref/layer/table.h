@@ -2,7 +2,8 @@
 /*
  * table - layer.table: the frames and chunks of one device, as a file.
  *
- *	header 128 | frames 32 x nframe | chunks 32 x nchunk | digests | SHA-256 of all before
+ *	header 128 | frames 32 x nframe | chunks 32 x nchunk | digests | windows 32768 x nwindow |
+ *	SHA-256 of all before
  *
  * Written once, mapped by everybody.  The header holds magic "LPTABLE1", counts, device and
  * blob size, and the blob's digest.  Little endian, packed (layer/layer.h).
@@ -21,15 +22,19 @@ struct lp_table_build {
 	struct lp_buf frame;	/* of struct lp_frame */
 	struct lp_buf chunk;	/* of struct lp_chunk */
 	struct lp_buf digest;	/* one struct lp_digest's bytes per chunk, LP_DIGEST_MAX wide */
+	struct lp_buf window;	/* of LP_WINDOW_BYTES each */
 };
 
 /*
  * Append a frame or a chunk; *index (may be NULL) is its place.  Chunks name frames by index.
  *
+ * @window   [LP_WINDOW_BYTES] the frame's; its number is set here; NULL: none
+ *
  * LP_ELIMIT  LP_CHUNKS_MAX reached
  */
 LP_MUST_CHECK enum lp_code lp_table_add_frame(struct lp_table_build *b, const struct lp_frame *f,
-					      uint32_t *index, struct lp_err *err);
+					      const uint8_t *window, uint32_t *index,
+					      struct lp_err *err);
 LP_MUST_CHECK enum lp_code lp_table_add_chunk(struct lp_table_build *b, const struct lp_chunk *c,
 					      const struct lp_digest *digest,
 					      struct lp_err *err);

@@ -57,7 +57,7 @@ static inline enum lp_code sample_frame(struct sample *s, struct lp_table_build 
 		return err->code;
 	f.stored_bytes = s->blob.len - f.off;
 	plain->len = 0;
-	return lp_table_add_frame(b, &f, NULL, err);
+	return lp_table_add_frame(b, &f, NULL, NULL, err);
 }
 
 static inline enum lp_code sample_chunk(struct sample *s, struct lp_table_build *b,

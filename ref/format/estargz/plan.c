@@ -183,7 +183,7 @@ static enum lp_code tell_frames(const struct lp_plan *p, struct member *m, size_
 		if (!f.plain_bytes)
 			continue;
 		f.stored_bytes = (i + 1 < n ? m[i + 1].off : p->toc_off) - f.off;
-		if (sink->frame(sink, &f, &m[i].frame, err))
+		if (sink->frame(sink, &f, NULL, &m[i].frame, err))
 			return err->code;
 	}
 	return LP_OK;

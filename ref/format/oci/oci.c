@@ -20,6 +20,8 @@
 
 #define PEEK 4				/* what lp_codec_guess() wants to see */
 #define PIECE ((size_t)256 << 10)	/* ours: of a body, handed to the sink at once */
+#define FRAME_BYTES ((uint64_t)4 << 20)	/* ours: two of them are decoded in memory at most */
+#define FRAMES_WIDER 256		/* so many, and frames are twice as long: windows cost */
 
 /* Gives the bytes at the start, which were looked at already, and then the rest. */
 struct peek {
@@ -58,12 +60,16 @@ static enum lp_code peek_open(struct peek *k, struct lp_reader *from, struct lp_
 
 /* One call of open(). */
 struct opening {
+	struct lp_marker marker;	/* first */
 	struct lp_sink *sink;
 	struct peek peek;
 	struct lp_decoder decoder;
 	struct lp_hash_reader plain;
 	struct lp_tar tar;
 	uint8_t *piece;			/* [PIECE] */
+	struct lp_buf start;		/* of uint64_t: where frames begin in the plain stream */
+	struct lp_checkpoint last;	/* where the last of them begins */
+	uint8_t *window;		/* [LP_WINDOW_BYTES] before it */
 	uint64_t device_bytes;		/* so far */
 };
 
@@ -73,6 +79,59 @@ static void opening_free(struct opening *o)
 	lp_hash_reader_free(&o->plain);
 	lp_decoder_free(&o->decoder);
 	free(o->piece);
+	free(o->window);
+	lp_buf_free(&o->start);
+}
+
+/* The frame from the last checkpoint is @plain bytes long, and ends before byte @stored. */
+static enum lp_code tell_frame(struct opening *o, uint64_t stored, uint64_t plain,
+			       struct lp_err *err)
+{
+	const struct lp_checkpoint *at = &o->last;
+	struct lp_frame f = {
+		.off = at->stored_off, .stored_bytes = stored - at->stored_off,
+		.plain_bytes = plain - at->plain_off, .bit = (uint8_t)at->bit,
+		.codec = (uint8_t)o->decoder.codec->id,
+	};
+	uint32_t number;
+
+	/* A frame has some bytes: an empty blob is a layer without entries. */
+	if (!o->sink->frame || !f.plain_bytes)
+		return LP_OK;
+	return o->sink->frame(o->sink, &f, at->window, &number, err);
+}
+
+/* The stream can be decoded from @at: a frame ends, the next one begins. */
+static enum lp_code take_mark(struct lp_marker *m, const struct lp_checkpoint *at,
+			      struct lp_err *err)
+{
+	struct opening *o = (struct opening *)m;
+
+	if (tell_frame(o, at->stored_off + (at->bit > 0), at->plain_off, err) ||
+	    lp_buf_add(&o->start, &at->plain_off, sizeof(at->plain_off), SIZE_MAX, err))
+		return err->code;
+	if (!o->window && !(o->window = malloc(LP_WINDOW_BYTES)))
+		return lp_fail_errno(err, "malloc");
+	o->last = *at;
+	if (at->window)
+		o->last.window = memcpy(o->window, at->window, LP_WINDOW_BYTES);
+	if (o->start.len / sizeof(at->plain_off) % FRAMES_WIDER == 0)
+		m->every *= 2;
+	return LP_OK;
+}
+
+/* Tell the sink in which frame @plain lies; the bytes up to the next one, at most @n. */
+static size_t place_piece(struct opening *o, uint64_t plain, size_t n)
+{
+	const uint64_t *start = (const uint64_t *)(const void *)o->start.p;
+	uint32_t frames = (uint32_t)(o->start.len / sizeof(*start));
+	struct lp_sink *s = o->sink;
+
+	while (s->in_frame < frames && start[s->in_frame] <= plain)
+		s->in_frame++;
+	s->frame_off = plain - (s->in_frame ? start[s->in_frame - 1] : 0);
+	return s->in_frame < frames && start[s->in_frame] - plain < n
+		       ? (size_t)(start[s->in_frame] - plain) : n;
 }
 
 static enum lp_code begin(struct opening *o, struct lp_source *source, struct lp_err *err)
@@ -88,6 +147,10 @@ static enum lp_code begin(struct opening *o, struct lp_source *source, struct lp
 	    lp_hash_reader_open(&o->plain, &o->decoder.reader, LP_SHA256, err) ||
 	    lp_tar_open(&o->tar, &o->plain.reader, err))
 		return err->code;
+	o->marker = (struct lp_marker){FRAME_BYTES, take_mark};
+	if (o->sink->frame)
+		o->decoder.marker = &o->marker;
+	o->sink->in_frame = 0;
 	return LP_OK;
 }
 
@@ -110,12 +173,18 @@ static enum lp_code place(struct opening *o, struct lp_entry *e, struct lp_exten
 static enum lp_code tell_body(struct opening *o, uint64_t left, struct lp_err *err)
 {
 	while (left) {
-		size_t n = left < PIECE ? (size_t)left : PIECE;
+		size_t n = left < PIECE ? (size_t)left : PIECE, part;
+		uint64_t at = o->tar.at;
 
-		if (lp_read_full(&o->tar.body, o->piece, n, err) ||
-		    o->sink->body(o->sink, o->piece, n, err))
+		/* Whether a frame begins in them is known when they are read. */
+		if (lp_read_full(&o->tar.body, o->piece, n, err))
 			return err->code;
 		left -= n;
+		for (const uint8_t *p = o->piece; n; p += part, at += part, n -= part) {
+			part = place_piece(o, at, n);
+			if (o->sink->body(o->sink, p, part, err))
+				return err->code;
+		}
 	}
 	return LP_OK;
 }
@@ -131,7 +200,6 @@ static enum lp_code tell_entries(struct opening *o, struct lp_err *err)
 			return err->code;
 		if (!more)
 			return LP_OK;
-		o->sink->plain_off = o->tar.at;
 		if (place(o, &e, &extent, err) || o->sink->entry(o->sink, &e, err))
 			return err->code;
 		if (e.nextent && o->sink->body && tell_body(o, e.size, err))
@@ -143,17 +211,12 @@ static enum lp_code tell_entries(struct opening *o, struct lp_err *err)
 static enum lp_code end(struct opening *o, uint64_t blob_bytes, struct lp_err *err)
 {
 	struct lp_sink *s = o->sink;
-	struct lp_frame f = {.stored_bytes = blob_bytes, .codec = (uint8_t)o->decoder.codec->id};
 	struct lp_digest diffid;
-	uint32_t number;
 
-	if (lp_read_rest(&o->plain.reader, NULL, err))
+	if (lp_read_rest(&o->plain.reader, NULL, err) ||
+	    tell_frame(o, blob_bytes, o->plain.bytes, err))
 		return err->code;
-	f.plain_bytes = o->plain.bytes;
 	lp_hash_end(&o->plain.hash, &diffid);
-	/* A blob without bytes is a layer without entries; a frame has some. */
-	if (s->frame && f.plain_bytes && s->frame(s, &f, &number, err))
-		return err->code;
 	if (s->diffid && s->diffid(s, &diffid, err))
 		return err->code;
 	return s->end_tree ? s->end_tree(s, o->device_bytes, err) : LP_OK;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "base/file.h"
 #include "format/logsink.h"
+#include "tree/tar.h"
 
 #include "testing/test.h"
 
@@ -125,38 +126,111 @@ static void test_codecs(const struct lp_buf *tar)
 struct placing {
 	struct lp_sink sink;
 	const struct lp_buf *tar;
-	uint64_t told;
+	uint64_t start[64];	/* of frames, in the tar */
+	uint32_t nframe;
 	bool right;
 };
 
+static enum lp_code placing_frame(struct lp_sink *s, const struct lp_frame *f,
+				  const uint8_t *window, uint32_t *index, struct lp_err *err)
+{
+	struct placing *g = (struct placing *)(void *)s;
+
+	(void)window, (void)err;
+	g->right = g->right && g->nframe + 1 < 64;
+	*index = g->nframe;
+	if (g->right)
+		g->start[++g->nframe] = g->start[*index] + f->plain_bytes;
+	return LP_OK;
+}
+
 static enum lp_code placing_entry(struct lp_sink *s, const struct lp_entry *e, struct lp_err *err)
 {
-	(void)e, (void)err;
-	((struct placing *)(void *)s)->told = 0;
+	(void)s, (void)e, (void)err;
 	return LP_OK;
 }
 
 static enum lp_code placing_body(struct lp_sink *s, const void *p, size_t n, struct lp_err *err)
 {
 	struct placing *g = (struct placing *)(void *)s;
+	uint64_t at = s->frame_off;
 
 	(void)err;
-	g->right = g->right && s->plain_off + g->told + n <= g->tar->len &&
-		   !memcmp(g->tar->p + s->plain_off + g->told, p, n);
-	g->told += n;
+	g->right = g->right && s->in_frame <= g->nframe;
+	at += g->right ? g->start[s->in_frame] : 0;
+	g->right = g->right && at + n <= g->tar->len && !memcmp(g->tar->p + at, p, n);
 	return LP_OK;
 }
 
-static void test_places(const struct lp_buf *tar)
+static void test_places(const struct lp_buf *tar, const struct lp_buf *blob)
 {
-	struct placing g = {{.entry = placing_entry, .body = placing_body}, tar, 0, true};
+	struct placing g = {
+		.sink = {.frame = placing_frame, .entry = placing_entry, .body = placing_body},
+		.tar = tar, .right = true,
+	};
 	LP_AUTO(lp_source_free) struct lp_source source = {0};
 	struct lp_descriptor d = {0};
 	struct lp_err err = {0};
 
-	CHECK(!lp_source_mem(&source, tar->p, tar->len, &err) &&
+	CHECK(!lp_source_mem(&source, blob->p, blob->len, &err) &&
 		      !lp_fmt_oci.open(&d, &source, 1, NULL, &g.sink, &err) && g.right,
-	      "bodies lie where plain_off says %s", err.msg);
+	      "bodies lie where it is said %s", err.msg);
+}
+
+/* A tar of one file of @n bytes, words and noise. */
+static enum lp_code make_large(struct lp_buf *tar, size_t n, struct lp_err *err)
+{
+	struct lp_entry e = {.path = "large", .mode = S_IFREG | 0644, .size = n};
+	static const uint8_t zero[LP_TAR_EOF_BYTES];
+	uint32_t state = 1;
+
+	if (lp_tar_header(&e, tar, err) || lp_buf_reserve(tar, n, SIZE_MAX, err))
+		return err->code;
+	for (size_t i = 0; i < n; i++) {
+		state = state * 1103515245 + 12345;
+		tar->p[tar->len++] = state >> 30 ? (uint8_t)"a word, "[state >> 16 & 7]
+						 : (uint8_t)(state >> 16);
+	}
+	return lp_buf_add(tar, zero, lp_tar_pad(n) + sizeof(zero) - 512 * !lp_tar_pad(n), SIZE_MAX,
+			  err);
+}
+
+/* A large layer has frames from which each part of it can be had alone. */
+static void test_frames(const struct lp_codec *codec, size_t windows)
+{
+	LP_AUTO(lp_buf_free) struct lp_buf tar = {0}, raw = {0};
+	LP_AUTO(log_free) struct logsink s = {0};
+	const struct lp_frame *f;
+	struct lp_err err = {0};
+	uint64_t at = 0;
+	size_t n;
+
+	if (!CHECK(!make_large(&tar, 21 << 20, &err) &&
+		   !codec->encode(tar.p, tar.len, 1, &raw, &err) &&
+		   !read_layer(raw.p, raw.len, &s, &err), "%s: a large layer %s", codec->name,
+		   err.msg))
+		return;
+	f = (const struct lp_frame *)(const void *)s.frame.p;
+	n = s.frame.len / sizeof(*f);
+	CHECK(s.window.len == windows * LP_WINDOW_BYTES, "%s: %zu frames", codec->name, n);
+	for (size_t i = 0, window = 0; i < n; at += f[i].plain_bytes, i++) {
+		LP_AUTO(lp_decoder_free) struct lp_decoder d = {0};
+		LP_AUTO(lp_buf_free) struct lp_buf got = {0};
+		struct lp_mem_reader mem;
+		bool middle = windows && i;
+
+		lp_mem_reader_open(&mem, raw.p + f[i].off, f[i].stored_bytes);
+		CHECK(!lp_buf_reserve(&got, f[i].plain_bytes, SIZE_MAX, &err) &&
+			      !lp_decoder_resume(&d, codec, &mem.reader, f[i].bit,
+						 middle ? s.window.p + window * LP_WINDOW_BYTES
+							: NULL, &err) &&
+			      !lp_read_full(&d.reader, got.p, f[i].plain_bytes, &err) &&
+			      !memcmp(got.p, tar.p + at, f[i].plain_bytes),
+		      "%s: frame %zu alone %s", codec->name, i, err.msg);
+		window += middle;
+	}
+	CHECK(at == tar.len, "%s: the frames are the archive", codec->name);
+	test_places(&tar, &raw);
 }
 
 /* Zero bytes behind the archive, as blocks of tapes were filled, belong to the stream. */
@@ -218,7 +292,10 @@ int main(void)
 	if (!CHECK(!lp_file_load(AT_FDCWD, GOLDEN "in-multi.tar", BYTES_MAX, &tar, &err), "load"))
 		return test_done();
 	test_codecs(&tar);
-	test_places(&tar);
+	test_places(&tar, &tar);
+	test_frames(&lp_codec_none, 0);
+	test_frames(&lp_codec_zstd, 0);
+	test_frames(&lp_codec_gzip, 5);
 	test_padding(&tar);
 	test_bad(&tar);
 	return test_done();
