@@ -25,6 +25,13 @@
  */
 struct lp_sink {
 	/*
+	 * From formats of whole images: until the next call, frames and chunks are those of
+	 * device @number, the first, the second, ...: it holds blob @blob of those given to
+	 * open() and has @bytes.  A layer alone is device 1, and this is not called.
+	 */
+	enum lp_code (*device)(struct lp_sink *s, uint32_t number, size_t blob, uint64_t bytes,
+			       struct lp_err *err);
+	/*
 	 * @window  [LP_WINDOW_BYTES] the plain bytes before a frame that starts in the middle
 	 *          of a stream; NULL: it needs none
 	 * *index   the number by which chunks name the frame
@@ -40,15 +47,15 @@ struct lp_sink {
 	 * extents are set, no chunk is told, and the sink digests what it keeps.
 	 */
 	enum lp_code (*body)(struct lp_sink *s, const void *p, size_t n, struct lp_err *err);
-	/* Device bytes to fetch before anybody asks, in this order. */
-	enum lp_code (*prefetch)(struct lp_sink *s, uint64_t device_off, uint64_t bytes,
-				 struct lp_err *err);
+	/* Bytes of a device to fetch before anybody asks, in this order. */
+	enum lp_code (*prefetch)(struct lp_sink *s, uint32_t device, uint64_t device_off,
+				 uint64_t bytes, struct lp_err *err);
 	/*
 	 * From formats that are read as a stream, just before end_tree: the digest of the
 	 * plain stream, which a configuration calls diffID.  May be NULL.
 	 */
 	enum lp_code (*diffid)(struct lp_sink *s, const struct lp_digest *d, struct lp_err *err);
-	/* The tree is complete; @device_bytes is the size of device 1. */
+	/* The tree is complete; @device_bytes is the size of a layer's device. */
 	enum lp_code (*end_tree)(struct lp_sink *s, uint64_t device_bytes, struct lp_err *err);
 	/*
 	 * Set by open() of formats that are read as a stream, before body(): where those
@@ -92,6 +99,7 @@ struct lp_format {
 	const char *name;	/* the word in --to and in results/ */
 	const char *spec;	/* what is implemented, with its version */
 	bool stream;		/* open() reads the blob from end to end and tells bodies */
+	bool image;		/* open() reads the image: blob 0 is the last layer, then the others */
 
 	/*
 	 * Is the layer @d one of ours?  Descriptors are asked first; @source only where they
@@ -103,8 +111,9 @@ struct lp_format {
 
 	/*
 	 * Read the metadata of @n blobs (one layer: n = 1) into @sink.  The blobs' own
-	 * digests are the caller's business; every other digest of the format is checked here
-	 * before anything it covers is believed.
+	 * digests are the caller's business: it compares that of a blob whose stream is read
+	 * to its end.  Every other digest of the format is checked here before anything it
+	 * covers is believed.
 	 */
 	enum lp_code (*open)(const struct lp_descriptor *d, struct lp_source *source, size_t n,
 			     const struct lp_open_options *options, struct lp_sink *sink,

@@ -93,7 +93,7 @@ static enum lp_code body(struct lp_sink *sink, const void *p, size_t n, struct l
 	return LP_OK;
 }
 
-static enum lp_code prefetch(struct lp_sink *sink, uint64_t off, uint64_t bytes,
+static enum lp_code prefetch(struct lp_sink *sink, uint32_t device, uint64_t off, uint64_t bytes,
 			     struct lp_err *err)
 {
 	(void)err;

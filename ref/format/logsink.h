@@ -115,12 +115,13 @@ static inline enum lp_code log_body(struct lp_sink *sink, const void *p, size_t 
 	return log_place(s, off, p, n, err);
 }
 
-static inline enum lp_code log_prefetch(struct lp_sink *sink, uint64_t off, uint64_t bytes,
-					struct lp_err *err)
+static inline enum lp_code log_prefetch(struct lp_sink *sink, uint32_t device, uint64_t off,
+					uint64_t bytes, struct lp_err *err)
 {
 	struct logsink *s = (struct logsink *)(void *)sink;
 	char text[64];
 
+	(void)device;
 	snprintf(text, sizeof(text), "%" PRIu64 "+%" PRIu64 " ", off, bytes);
 	return lp_buf_add(&s->prefetch, text, strlen(text), LOG_MAX, err);
 }

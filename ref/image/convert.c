@@ -160,7 +160,7 @@ static enum lp_code convert_layer(struct work *w, struct lp_err *err)
 	w->parse = (struct lp_parse){.run = convert, .layer = &w->from->manifest.layer[w->n],
 				     .keep = keep, .nkeep = 2, .dir = -1, .threads = true,
 				     .progress = tell_progress};
-	if (lp_parse_run(&w->parse, &source, &result, err) || accept(w, &result, err) ||
+	if (lp_parse_run(&w->parse, &source, 1, &result, err) || accept(w, &result, err) ||
 	    lp_target_keep(w->to, &w->made, w->out, err))
 		return err->code;
 	return LP_OK;

@@ -32,7 +32,6 @@ static enum lp_code parse_layer(const json_t *o, struct lp_local_layer *l, struc
 	if (lp_json_digest(o, "blob", LP_JSON_REQUIRED, RULE_JSON, &l->blob, err) ||
 	    lp_json_u64(o, "blob_bytes", LP_JSON_REQUIRED, RULE_JSON, &l->blob_bytes, err) ||
 	    lp_json_digest(o, "diffid", LP_JSON_OPTIONAL, RULE_JSON, &l->diffid, err) ||
-	    lp_json_digest(o, "tree", LP_JSON_REQUIRED, RULE_JSON, &l->tree, err) ||
 	    lp_json_string(o, "device", LP_JSON_REQUIRED, RULE_JSON, &device, err) ||
 	    lp_json_string(o, "format", LP_JSON_REQUIRED, RULE_JSON, &format, err))
 		return err->code;
@@ -173,18 +172,6 @@ void lp_local_free(struct lp_local *l)
 	*l = (struct lp_local)LP_LOCAL_EMPTY;
 }
 
-enum lp_code lp_local_tree(struct lp_local *l, size_t i, struct lp_map *map,
-			   struct lp_erofs *tree, struct lp_err *err)
-{
-	char name[32];
-
-	snprintf(name, sizeof(name), "tree.%zu.erofs", i);
-	if (map_checked(l->dir, name, &l->layer[i].tree, "store.image.tree", map, err) ||
-	    lp_erofs_open(tree, map->p, map->bytes, err))
-		return err->code;
-	return LP_OK;
-}
-
 static json_t *digest_json(const struct lp_digest *d)
 {
 	char text[LP_DIGEST_TEXT];
@@ -207,18 +194,11 @@ static enum lp_code file_digest(int dir, const char *name, struct lp_digest *out
 	return LP_OK;
 }
 
-static json_t *layer_json(const struct lp_local_layer *l, int dir, size_t i, struct lp_err *err)
+static json_t *layer_json(const struct lp_local_layer *l, struct lp_err *err)
 {
-	struct lp_digest tree;
-	char name[32];
-	json_t *o;
+	json_t *o = json_pack("{s:o, s:I, s:s, s:s}", "blob", digest_json(&l->blob), "blob_bytes",
+			      (json_int_t)l->blob_bytes, "device", l->device, "format", l->format);
 
-	snprintf(name, sizeof(name), "tree.%zu.erofs", i);
-	if (file_digest(dir, name, &tree, err))
-		return NULL;
-	o = json_pack("{s:o, s:I, s:o, s:s, s:s}", "blob", digest_json(&l->blob), "blob_bytes",
-		      (json_int_t)l->blob_bytes, "tree", digest_json(&tree), "device", l->device,
-		      "format", l->format);
 	if (o && l->diffid.alg != LP_NO_DIGEST &&
 	    json_object_set_new(o, "diffid", digest_json(&l->diffid)))
 		lp_json_free(&o);
@@ -238,7 +218,7 @@ static enum lp_code image_json(const struct lp_local *l, int dir, json_t **out,
 	    file_digest(dir, "config.json", &config, err))
 		return err->code;
 	for (size_t i = 0; i < l->nlayer; i++) {
-		json_t *o = layer_json(&l->layer[i], dir, i, err);
+		json_t *o = layer_json(&l->layer[i], err);
 
 		if (!o)
 			return err->code;

@@ -4,8 +4,7 @@
  *
  *	images/<manifest hex>/image.json     this header's fields
  *	                      manifest.json config.json     the documents, byte for byte
- *	                      tree.<n>.erofs                the tree of layer n
- *	                      meta.erofs                    the merged tree; device i + 1 is layer i
+ *	                      meta.erofs                    the merged tree; its device i + 1 is layer i of ours
  *
  * Every file but image.json has its SHA-256 in image.json, compared when it is opened.
  */
@@ -25,12 +24,12 @@ struct lp_run {
 	uint64_t off, bytes;	/* on the device */
 };
 
+/* A layer that holds data: what a format keeps beside (a bootstrap) is none. */
 struct lp_local_layer {
 	struct lp_digest blob;		/* the descriptor's */
 	uint64_t blob_bytes;
 	struct lp_digest diffid;	/* LP_NO_DIGEST where the configuration has none */
 	char device[LP_STORE_NAME];	/* relative to the store */
-	struct lp_digest tree;		/* of tree.<n>.erofs */
 	char format[16];		/* "oci", "estargz", ... */
 };
 
@@ -59,10 +58,6 @@ struct lp_local {
 LP_MUST_CHECK enum lp_code lp_local_open(struct lp_local *l, struct lp_store *s,
 					 const struct lp_digest *manifest, struct lp_err *err);
 void lp_local_free(struct lp_local *l);
-
-/* The tree of layer @i, mapped and its digest compared.  LP_EDIGEST store.image.tree. */
-LP_MUST_CHECK enum lp_code lp_local_tree(struct lp_local *l, size_t i, struct lp_map *map,
-					 struct lp_erofs *tree, struct lp_err *err);
 
 /*
  * lp_local_save - image.json of @l into the staged directory @dir, with the digest of every

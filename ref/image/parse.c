@@ -7,17 +7,18 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define RULE_DIED "image.parser.died"
 #define RULE_RESULT "image.parser.result"
-#define KEEP_MAX 16	/* ours: descriptors a pass may use */
-
 /* The parent's view of a pass. */
 struct pass {
 	struct lp_parse *parse;
+	struct lp_source *blob;		/* [nblob] */
+	size_t nblob;
 	struct lp_reader reader;	/* tells progress */
 	struct lp_reader *from;
 	bool streamed, ended;		/* a stream was begun, was passed on to its end */
@@ -36,26 +37,40 @@ static enum lp_code send_result(int fd, const struct lp_buf *result, struct lp_e
 
 static enum lp_code confine(const struct lp_parse *p, int fd, struct lp_err *err)
 {
-	int keep[KEEP_MAX] = {fd};
+	int *keep = calloc(p->nkeep + 1, sizeof(*keep));
 	struct lp_sandbox s = {.keep = keep, .nkeep = p->nkeep + 1, .dir = p->dir,
 			       .threads = p->threads};
 
-	if (p->nkeep >= KEEP_MAX)
-		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL, "too many descriptors");
+	if (!keep)
+		return lp_fail_errno(err, "%zu descriptors", p->nkeep);
+	keep[0] = fd;
 	for (size_t i = 0; i < p->nkeep; i++)
 		keep[i + 1] = p->keep[i];
 	return lp_sandbox_enter(&s, err);
 }
 
-/* The child's life. */
-static void child(struct lp_parse *p, int fd, uint64_t bytes)
+static enum lp_code open_proxies(const struct pass *pass, int fd, struct lp_source **out,
+				 struct lp_err *err)
 {
-	struct lp_source blob = {0};
+	*out = calloc(pass->nblob, sizeof(**out));
+	if (!*out)
+		return lp_fail_errno(err, "%zu blobs", pass->nblob);
+	for (size_t i = 0; i < pass->nblob; i++)
+		if (lp_proxy_source(&(*out)[i], fd, (uint32_t)i, pass->blob[i].bytes, err))
+			return err->code;
+	return LP_OK;
+}
+
+/* The child's life; it frees nothing. */
+static void child(const struct pass *pass, int fd)
+{
+	struct lp_parse *p = pass->parse;
+	struct lp_source *blob = NULL;
 	struct lp_buf result = {0};
 	struct lp_err err = {0}, gone;
 
-	if (confine(p, fd, &err) || lp_proxy_source(&blob, fd, bytes, &err) ||
-	    p->run(p, &blob, &result, &err)) {
+	if (confine(p, fd, &err) || open_proxies(pass, fd, &blob, &err) ||
+	    p->run(p, blob, &result, &err)) {
 		struct lp_proxy_ask ask = {.op = LP_PROXY_FAILURE,
 					   .n = sizeof(struct lp_proxy_error)};
 		struct lp_proxy_error e;
@@ -82,8 +97,7 @@ static enum lp_code tell_progress(struct lp_reader *r, void *p, size_t n, size_t
 }
 
 /* Pass the whole blob to the child; what its digest was is remembered. */
-static enum lp_code answer_stream(struct pass *pass, int fd, struct lp_source *blob,
-				  struct lp_err *err)
+static enum lp_code answer_stream(struct pass *pass, int fd, struct lp_err *err)
 {
 	const struct lp_digest *want = &pass->parse->layer->digest;
 	LP_AUTO(lp_hash_reader_free) struct lp_hash_reader hash = {.hash = {.ctx = NULL}};
@@ -94,7 +108,7 @@ static enum lp_code answer_stream(struct pass *pass, int fd, struct lp_source *b
 		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_RESULT, "a second stream");
 	pass->streamed = true;
 	pass->reader.read = tell_progress;
-	if (lp_source_stream(blob, &pass->from, err) ||
+	if (lp_source_stream(pass->blob, &pass->from, err) ||
 	    lp_hash_reader_open(&hash, &pass->reader, want->alg, err) ||
 	    lp_proxy_answer_stream(fd, &hash.reader, err) ||
 	    lp_read_rest(&hash.reader, &rest, err))
@@ -119,8 +133,7 @@ static enum lp_code receive_result(int fd, uint32_t n, struct lp_buf *result, st
 }
 
 /* Answer the child until it has a result or fails. */
-static enum lp_code serve(struct pass *pass, int fd, struct lp_source *blob,
-			  struct lp_buf *result, struct lp_err *err)
+static enum lp_code serve(struct pass *pass, int fd, struct lp_buf *result, struct lp_err *err)
 {
 	struct lp_proxy_ask ask;
 	struct lp_proxy_error e;
@@ -129,12 +142,15 @@ static enum lp_code serve(struct pass *pass, int fd, struct lp_source *blob,
 	for (;;) {
 		if (lp_proxy_receive(fd, &ask, sizeof(ask), err))
 			return err->code;
+		if (ask.blob >= (ask.op == LP_PROXY_READ ? pass->nblob : 1))
+			return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_RESULT, "blob %u",
+				       ask.blob);
 		switch (ask.op) {
 		case LP_PROXY_READ:
-			rc = lp_proxy_answer_read(fd, blob, &ask, err);
+			rc = lp_proxy_answer_read(fd, &pass->blob[ask.blob], &ask, err);
 			break;
 		case LP_PROXY_STREAM:
-			rc = answer_stream(pass, fd, blob, err);
+			rc = answer_stream(pass, fd, err);
 			break;
 		case LP_PROXY_RESULT:
 			return receive_result(fd, ask.n, result, err);
@@ -173,11 +189,11 @@ static enum lp_code conclude(struct pass *pass, pid_t pid, enum lp_code rc, stru
 	return rc;
 }
 
-enum lp_code lp_parse_run(struct lp_parse *p, struct lp_source *blob, struct lp_buf *result,
-			  struct lp_err *err)
+enum lp_code lp_parse_run(struct lp_parse *p, struct lp_source *blob, size_t nblob,
+			  struct lp_buf *result, struct lp_err *err)
 {
 	LP_AUTO(lp_fd_close) int ours = -1, theirs = -1;
-	struct pass pass = {.parse = p};
+	struct pass pass = {.parse = p, .blob = blob, .nblob = nblob};
 	int pair[2];
 	enum lp_code rc;
 	pid_t pid;
@@ -191,9 +207,9 @@ enum lp_code lp_parse_run(struct lp_parse *p, struct lp_source *blob, struct lp_
 	if (pid < 0)
 		return lp_fail_errno(err, "fork");
 	if (!pid)
-		child(p, theirs, blob->bytes);
+		child(&pass, theirs);
 	lp_fd_close(&theirs);
-	rc = conclude(&pass, pid, serve(&pass, ours, blob, result, err), err);
+	rc = conclude(&pass, pid, serve(&pass, ours, result, err), err);
 	if (rc)
 		result->len = 0;
 	return rc;

@@ -121,7 +121,7 @@ int main(void)
 		lp_digest_of(LP_SHA256, p, BYTES - cases[i].forged, &d.digest);
 		if (lp_source_mem(&s, p, BYTES, &err))
 			break;
-		got = lp_parse_run(&parse, &s, &result, &err);
+		got = lp_parse_run(&parse, &s, 1, &result, &err);
 		CHECK(got == cases[i].want && result.len == cases[i].result, "%s: %s %s %s",
 		      cases[i].name, lp_code_name(got), err.msg, err.rule ? err.rule : "");
 		if (cases[i].run == run_fail)

@@ -17,6 +17,7 @@ struct answer {
 struct proxy {
 	struct lp_reader reader;	/* of the stream */
 	int fd;
+	uint32_t blob;
 	size_t piece_left;		/* of the current answer */
 	bool ended;
 };
@@ -99,7 +100,7 @@ static enum lp_code proxy_read(struct lp_source *s, uint64_t off, void *p, size_
 
 	while (n) {
 		size_t part = n < LP_PROXY_READ_MAX ? n : LP_PROXY_READ_MAX;
-		struct lp_proxy_ask ask = {LP_PROXY_READ, (uint32_t)part, off};
+		struct lp_proxy_ask ask = {LP_PROXY_READ, (uint32_t)part, off, x->blob, 0};
 		struct answer a;
 
 		if (lp_proxy_send(x->fd, &ask, sizeof(ask), err) || receive_head(x->fd, &a, err) ||
@@ -136,7 +137,7 @@ static enum lp_code stream_read(struct lp_reader *r, void *p, size_t n, size_t *
 static enum lp_code proxy_stream(struct lp_source *s, struct lp_reader **out, struct lp_err *err)
 {
 	struct proxy *x = s->state;
-	struct lp_proxy_ask ask = {.op = LP_PROXY_STREAM};
+	struct lp_proxy_ask ask = {.op = LP_PROXY_STREAM, .blob = x->blob};
 
 	x->piece_left = 0;
 	x->ended = false;
@@ -156,13 +157,14 @@ static const struct lp_source_ops proxy_ops = {
 	.free = proxy_free,
 };
 
-enum lp_code lp_proxy_source(struct lp_source *s, int fd, uint64_t bytes, struct lp_err *err)
+enum lp_code lp_proxy_source(struct lp_source *s, int fd, uint32_t blob, uint64_t bytes,
+			     struct lp_err *err)
 {
 	struct proxy *x = calloc(1, sizeof(*x));
 
 	if (!x)
 		return lp_fail_errno(err, "a proxy source");
-	*x = (struct proxy){.reader = {stream_read}, .fd = fd};
+	*x = (struct proxy){.reader = {stream_read}, .fd = fd, .blob = blob};
 	*s = (struct lp_source){.ops = &proxy_ops, .bytes = bytes, .state = x};
 	return LP_OK;
 }

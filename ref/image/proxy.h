@@ -3,7 +3,7 @@
  * proxy - a source in one process whose bytes come from a source in another.
  *
  * Both ends are the same program after a fork, joined by a SOCK_STREAM pair.  Asks are
- * {op, n, off}; answers are {code, n} and n bytes, or an error.  A stream is a row of
+ * {op, n, off, blob}; answers are {code, n} and n bytes, or an error.  A stream is a row of
  * answers that ends with an empty one.
  */
 #ifndef LP_PROXY_H
@@ -20,6 +20,8 @@ struct lp_proxy_ask {
 	uint32_t op;		/* enum lp_proxy_op */
 	uint32_t n;		/* READ: bytes wanted; RESULT, FAILURE: bytes that follow */
 	uint64_t off;
+	uint32_t blob;		/* READ, STREAM: of which; else 0 */
+	uint32_t pad;
 };
 
 /* An error on its way; its rule as text. */
@@ -39,9 +41,9 @@ enum lp_code lp_proxy_unpack(const struct lp_proxy_error *in, struct lp_err *err
 LP_MUST_CHECK enum lp_code lp_proxy_send(int fd, const void *p, size_t n, struct lp_err *err);
 LP_MUST_CHECK enum lp_code lp_proxy_receive(int fd, void *p, size_t n, struct lp_err *err);
 
-/* The asking end: a source of @bytes bytes; @fd is borrowed. */
-LP_MUST_CHECK enum lp_code lp_proxy_source(struct lp_source *s, int fd, uint64_t bytes,
-					   struct lp_err *err);
+/* The asking end: a source of blob @blob, which has @bytes bytes; @fd is borrowed. */
+LP_MUST_CHECK enum lp_code lp_proxy_source(struct lp_source *s, int fd, uint32_t blob,
+					   uint64_t bytes, struct lp_err *err);
 
 /* The answering end, for one READ or STREAM ask; the reader of a stream is @stream. */
 LP_MUST_CHECK enum lp_code lp_proxy_answer_read(int fd, struct lp_source *from,

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define RULE_RESULT "image.parser.result"
+#define RULE_ORDER "image.layer.order"
 #define LAYERS_AT_ONCE 8 /* ours: enough to overlap round trips, few enough children */
 
 /* What all layers share. */
@@ -27,20 +28,27 @@ struct publication {
 	int stage;			/* the staged directory */
 };
 
-/* One layer on its way. */
+/* One layer, or all of an image whose format spans them, on its way. */
 struct work {
 	struct lp_job job;
 	struct lp_parse parse;
 	struct publication *p;
-	size_t n;			/* which layer */
+	size_t n;			/* which layer; of an image, the last */
 	const struct lp_format *format;
-	struct lp_source source;
-	int table, tree, data;		/* what the child writes to */
+	struct lp_source first;		/* of layer n, until it is source[0] */
+	struct lp_descriptor *blob;	/* [nblob] borrowed members: what the format opens */
+	struct lp_source *source;	/* [nblob] */
+	size_t *layer;			/* [nblob] which layers they are */
+	size_t nblob;
+	int *fd;			/* [nblob + 2] what the child writes to: tree, data, tables */
 	struct lp_translate_result result;
+	struct lp_buf made;		/* of struct lp_translate_made */
 	struct lp_buf run;		/* of struct lp_translate_run */
 	enum lp_code code;
 	struct lp_err err;		/* when code says so */
 };
+
+enum { TREE, DATA, TABLES };		/* into work.fd */
 
 /* In the child. */
 static enum lp_code translate(struct lp_parse *parse, struct lp_source *blob,
@@ -49,9 +57,10 @@ static enum lp_code translate(struct lp_parse *parse, struct lp_source *blob,
 	struct work *w = (struct work *)((char *)parse - offsetof(struct work, parse));
 	struct lp_translate t;
 
-	if (lp_translate_open(&t, w->format->stream ? w->data : -1, err) ||
-	    w->format->open(parse->layer, blob, 1, &w->p->options, &t.sink, err) ||
-	    lp_translate_end(&t, parse->layer, w->table, w->tree, result, err))
+	if (lp_translate_open(&t, w->format->stream ? w->fd[DATA] : -1,
+			      w->format->image ? w->nblob : 0, err) ||
+	    w->format->open(w->blob, blob, w->nblob, &w->p->options, &t.sink, err) ||
+	    lp_translate_end(&t, w->blob, w->fd + TABLES, w->fd[TREE], result, err))
 		return err->code;
 	return LP_OK;	/* the child exits: nothing is freed */
 }
@@ -64,17 +73,6 @@ static void tell_progress(struct lp_parse *parse, uint64_t bytes)
 		lp_progress_add(w->p->o.progress, bytes);
 }
 
-static enum lp_code open_file(struct work *w, const char *suffix, int *fd, struct lp_err *err)
-{
-	char name[48];
-
-	snprintf(name, sizeof(name), "tree.%zu.%s", w->n, suffix);
-	*fd = openat(w->p->stage, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (*fd < 0)
-		return lp_fail_errno(err, "create %s", name);
-	return LP_OK;
-}
-
 static enum lp_code open_unnamed(struct work *w, int *fd, struct lp_err *err)
 {
 	*fd = openat(w->p->stage, ".", O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
@@ -83,59 +81,110 @@ static enum lp_code open_unnamed(struct work *w, int *fd, struct lp_err *err)
 	return LP_OK;
 }
 
-/* The child's result, and what it wrote, believed only after a look. */
-static enum lp_code accept(struct work *w, struct lp_buf *result, struct lp_err *err)
+/* The tables and the tree that the child wrote are believed only after a look. */
+static enum lp_code look(struct work *w, struct lp_err *err)
 {
-	size_t head = sizeof(w->result);
-	LP_AUTO(lp_table_free) struct lp_table table = {.map = {.bytes = 0}};
+	const struct lp_translate_made *made = (const void *)w->made.p;
 	LP_AUTO(lp_map_free) struct lp_map map = {.bytes = 0};
 	struct lp_erofs tree;
 
-	if (result->len < head || (result->len - head) % sizeof(struct lp_translate_run))
-		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_RESULT, "%zu bytes",
-			       result->len);
-	memcpy(&w->result, result->p, head);
-	if (lp_buf_add(&w->run, result->p + head, result->len - head, SIZE_MAX, err) ||
-	    lp_table_open(&table, w->table, &w->result.table, err) ||
-	    lp_map_fd(&map, w->tree, err) || lp_erofs_open(&tree, map.p, map.bytes, err) ||
+	for (size_t i = 0; i < w->result.ndevice; i++) {
+		LP_AUTO(lp_table_free) struct lp_table table = {.map = {.bytes = 0}};
+
+		if (made[i].blob >= w->nblob)
+			return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_RESULT, "blob %llu",
+				       (unsigned long long)made[i].blob);
+		if (lp_table_open(&table, w->fd[TABLES + i], &made[i].table, err))
+			return err->code;
+	}
+	if (lp_map_fd(&map, w->fd[TREE], err) || lp_erofs_open(&tree, map.p, map.bytes, err) ||
 	    lp_erofs_check(&tree, false, err))
 		return err->code;
 	return LP_OK;
 }
 
-static enum lp_code keep_device(struct work *w, struct lp_err *err)
+static enum lp_code accept(struct work *w, const struct lp_buf *result, struct lp_err *err)
 {
-	struct lp_local_layer *l = &w->p->local.layer[w->n];
+	const uint8_t *p = result->p;
+	size_t left = result->len, head = sizeof(w->result), devices;
 
-	snprintf(l->format, sizeof(l->format), "%s", w->format->name);
-	return lp_device_create(w->p->store, w->table, w->format->stream,
-				w->format->stream ? w->data : -1, l->device, err);
+	if (left < head)
+		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_RESULT, "%zu bytes", left);
+	memcpy(&w->result, p, head);
+	left -= head;
+	devices = (size_t)w->result.ndevice * sizeof(struct lp_translate_made);
+	if (w->result.ndevice > w->nblob || left < devices ||
+	    (left - devices) % sizeof(struct lp_translate_run))
+		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_RESULT, "%zu bytes",
+			       result->len);
+	if (lp_buf_add(&w->made, p + head, devices, SIZE_MAX, err) ||
+	    lp_buf_add(&w->run, p + head + devices, left - devices, SIZE_MAX, err))
+		return err->code;
+	return look(w, err);
 }
 
-static enum lp_code choose_format(struct work *w, const struct lp_descriptor *d,
-				  struct lp_err *err)
+static enum lp_code choose_format(struct work *w, struct lp_err *err)
 {
+	const struct lp_manifest *m = &w->p->image->manifest;
+
+	if (lp_image_source(w->p->image, w->n, &w->first, err))
+		return err->code;
 	w->format = w->p->o.plain ? lp_format_named("oci") : NULL;
-	return w->format ? LP_OK : lp_format_of(d, &w->source, &w->p->options, &w->format, err);
+	if (!w->format && lp_format_of(&m->layer[w->n], &w->first, &w->p->options, &w->format, err))
+		return err->code;
+	if (w->format->image && w->n + 1 < m->nlayer)
+		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_ORDER,
+			       "the metadata of the image is not its last layer");
+	return LP_OK;
+}
+
+/* Layer @n is what the format opens next. */
+static enum lp_code add_blob(struct work *w, size_t n, struct lp_err *err)
+{
+	struct lp_source *s = &w->source[w->nblob];
+
+	w->blob[w->nblob] = w->p->image->manifest.layer[n];
+	w->layer[w->nblob++] = n;
+	if (n != w->n)
+		return lp_image_source(w->p->image, n, s, err);
+	*s = w->first;
+	w->first = (struct lp_source){.ops = NULL};
+	return LP_OK;
+}
+
+/* Everything that the child needs: blobs to read, files to write. */
+static enum lp_code prepare(struct work *w, struct lp_err *err)
+{
+	size_t all = w->format->image ? w->n + 1 : 1;
+
+	w->blob = calloc(all, sizeof(*w->blob));
+	w->source = calloc(all, sizeof(*w->source));
+	w->layer = calloc(all, sizeof(*w->layer));
+	w->fd = malloc((all + TABLES) * sizeof(*w->fd));
+	if (!w->blob || !w->source || !w->layer || !w->fd)
+		return lp_fail_errno(err, "%zu blobs", all);
+	memset(w->fd, -1, (all + TABLES) * sizeof(*w->fd));
+	if (add_blob(w, w->n, err))
+		return err->code;
+	for (size_t i = 0; w->nblob < all; i++)
+		if (add_blob(w, i, err))
+			return err->code;
+	for (size_t i = 0; i < all + TABLES; i++)
+		if ((i != DATA || w->format->stream) && open_unnamed(w, &w->fd[i], err))
+			return err->code;
+	return LP_OK;
 }
 
 static enum lp_code publish_layer(struct work *w, struct lp_err *err)
 {
 	LP_AUTO(lp_buf_free) struct lp_buf result = {0};
-	const struct lp_descriptor *d = &w->p->image->manifest.layer[w->n];
-	int keep[3];
 
-	if (lp_image_source(w->p->image, w->n, &w->source, err) || choose_format(w, d, err) ||
-	    open_file(w, "erofs", &w->tree, err) || open_unnamed(w, &w->table, err) ||
-	    (w->format->stream && open_unnamed(w, &w->data, err)))
+	if ((!w->format && choose_format(w, err)) || prepare(w, err))
 		return err->code;
-	keep[0] = w->tree;
-	keep[1] = w->table;
-	keep[2] = w->data;
-	w->parse = (struct lp_parse){.run = translate, .layer = d, .keep = keep,
-				     .nkeep = w->data < 0 ? 2 : 3, .dir = -1,
+	w->parse = (struct lp_parse){.run = translate, .layer = w->blob, .keep = w->fd,
+				     .nkeep = w->nblob + TABLES, .dir = -1,
 				     .progress = tell_progress};
-	if (lp_parse_run(&w->parse, &w->source, &result, err) || accept(w, &result, err))
+	if (lp_parse_run(&w->parse, w->source, w->nblob, &result, err) || accept(w, &result, err))
 		return err->code;
 	return LP_OK;
 }
@@ -152,29 +201,31 @@ static void run_layer(struct lp_job *job)
 static void work_free(struct work *w, size_t n)
 {
 	for (size_t i = 0; w && i < n; i++) {
-		lp_source_free(&w[i].source);
-		lp_fd_close(&w[i].table);
-		lp_fd_close(&w[i].tree);
-		lp_fd_close(&w[i].data);
+		for (size_t k = 0; k < w[i].nblob; k++)
+			lp_source_free(&w[i].source[k]);
+		for (size_t k = 0; w[i].fd && k < w[i].nblob + TABLES; k++)
+			lp_fd_close(&w[i].fd[k]);
+		lp_source_free(&w[i].first);
+		free(w[i].blob);
+		free(w[i].source);
+		free(w[i].layer);
+		free(w[i].fd);
+		lp_buf_free(&w[i].made);
 		lp_buf_free(&w[i].run);
 	}
 	free(w);
 }
 
-/* All layers at once; the configuration is fetched meanwhile by this thread. */
-static enum lp_code publish_layers(struct publication *p, struct work *w, struct lp_err *err)
+/* All works at once; the configuration is fetched meanwhile by this thread. */
+static enum lp_code run_works(struct publication *p, struct work *w, size_t n, struct lp_err *err)
 {
-	size_t n = p->local.nlayer;
 	LP_AUTO(lp_pool_free) struct lp_pool pool = {.nthread = 0};
 	enum lp_code rc;
 
 	if (n && lp_pool_start(&pool, n < LAYERS_AT_ONCE ? n : LAYERS_AT_ONCE, err))
 		return err->code;
 	for (size_t i = 0; i < n; i++) {
-		w[i].p = p;
-		w[i].n = i;
 		w[i].job.run = run_layer;
-		w[i].table = w[i].tree = w[i].data = -1;
 		lp_pool_put(&pool, &w[i].job);
 	}
 	rc = lp_image_config(p->image, err);
@@ -188,26 +239,70 @@ static enum lp_code publish_layers(struct publication *p, struct work *w, struct
 	return rc;
 }
 
-/* A layer that was read whole is what the configuration says; then devices may appear. */
-static enum lp_code keep_devices(struct publication *p, struct work *w, struct lp_err *err)
+static enum lp_code keep_device(struct work *w, size_t i, struct lp_err *err)
 {
-	for (size_t i = 0; i < p->local.nlayer; i++) {
-		p->local.layer[i].diffid = p->image->config.diffid[i];
-		if ((w[i].format->stream &&
-		     lp_digest_check(&w[i].result.diffid, &p->local.layer[i].diffid, LP_NO_OFFSET,
-				     "oci.config.diffid", "the plain layer", err)) ||
-		    keep_device(&w[i], err))
-			return lp_within(err, "layer %zu", i);
-	}
+	const struct lp_translate_made *made = (const struct lp_translate_made *)(void *)w->made.p + i;
+	struct publication *p = w->p;
+	struct lp_local_layer *l = &p->local.layer[p->local.nlayer];
+	size_t layer = w->layer[made->blob];
+	bool stream = w->format->stream;
+
+	l->blob = p->image->manifest.layer[layer].digest;
+	l->blob_bytes = p->image->manifest.layer[layer].bytes;
+	l->diffid = p->image->config.diffid[layer];
+	snprintf(l->format, sizeof(l->format), "%s", w->format->name);
+	if ((stream && lp_digest_check(&w->result.diffid, &l->diffid, LP_NO_OFFSET,
+				       "oci.config.diffid", "the plain layer", err)) ||
+	    lp_device_create(p->store, w->fd[TABLES + i], stream, stream ? w->fd[DATA] : -1,
+			     l->device, err))
+		return lp_within(err, "layer %zu", layer);
+	p->local.nlayer++;
 	return LP_OK;
 }
 
-static enum lp_code merge(struct publication *p, struct work *w, struct lp_err *err)
+/* A layer that was read whole is what the configuration says; then devices may appear. */
+static enum lp_code keep_devices(struct publication *p, struct work *w, size_t n,
+				 struct lp_err *err)
 {
-	size_t n = p->local.nlayer;
+	size_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += w[i].result.ndevice;
+	p->local.layer = calloc(sum + 1, sizeof(*p->local.layer));
+	if (!p->local.layer)
+		return lp_fail_errno(err, "%zu devices", sum);
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < w[i].result.ndevice; k++)
+			if (keep_device(&w[i], k, err))
+				return err->code;
+	return LP_OK;
+}
+
+/* The devices of all works, in order, as the merged tree names them. */
+static void list_devices(const struct publication *p, const struct work *w, size_t n,
+			 struct lp_erofs_device *device)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct lp_translate_made *made = (const void *)w[i].made.p;
+
+		for (size_t k = 0; k < w[i].result.ndevice; k++, at++) {
+			char hex[LP_DIGEST_TEXT];
+
+			lp_digest_hex(&p->local.layer[at].blob, hex);
+			snprintf(device[at].tag, sizeof(device[at].tag), "%.64s", hex);
+			device[at].bytes = made[k].bytes;
+		}
+	}
+}
+
+static enum lp_code merge(struct publication *p, struct work *w, size_t n, struct lp_err *err)
+{
+	size_t ndevice = p->local.nlayer;
 	struct lp_erofs *tree = calloc(n + 1, sizeof(*tree));
 	struct lp_map *map = calloc(n + 1, sizeof(*map));
-	struct lp_erofs_device *device = calloc(n + 1, sizeof(*device));
+	struct lp_erofs_device *device = calloc(ndevice + 1, sizeof(*device));
 	LP_AUTO(lp_tree_free) struct lp_tree merged = {.nnode = 0};
 	LP_AUTO(lp_fd_close) int fd = openat(p->stage, "meta.erofs",
 					     O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -216,17 +311,14 @@ static enum lp_code merge(struct publication *p, struct work *w, struct lp_err *
 	if (!tree || !map || !device || fd < 0)
 		rc = lp_fail_errno(err, "meta.erofs");
 	for (size_t i = 0; i < n && !rc; i++) {
-		char hex[LP_DIGEST_TEXT];
-
-		rc = lp_map_fd(&map[i], w[i].tree, err);
+		rc = lp_map_fd(&map[i], w[i].fd[TREE], err);
 		rc = rc ? rc : lp_erofs_open(&tree[i], map[i].p, map[i].bytes, err);
-		lp_digest_hex(&p->local.layer[i].blob, hex);
-		snprintf(device[i].tag, sizeof(device[i].tag), "%.64s", hex);
-		device[i].bytes = w[i].result.device_bytes;
 	}
+	if (!rc)
+		list_devices(p, w, n, device);
 	if (!rc && !(rc = lp_tree_open(&merged, err)) &&
 	    !(rc = lp_tree_merge(tree, n, &merged, err)))
-		rc = lp_erofs_write(&merged, device, (uint32_t)n, fd, err);
+		rc = lp_erofs_write(&merged, device, (uint32_t)ndevice, fd, err);
 	for (size_t i = 0; map && i < n; i++)
 		lp_map_free(&map[i]);
 	free(tree);
@@ -235,58 +327,84 @@ static enum lp_code merge(struct publication *p, struct work *w, struct lp_err *
 	return rc;
 }
 
-static enum lp_code collect_runs(struct publication *p, const struct work *w, struct lp_err *err)
+static enum lp_code collect_runs(struct publication *p, const struct work *w, size_t n,
+				 struct lp_err *err)
 {
-	size_t sum = 0;
+	size_t sum = 0, first = 0;
 
-	for (size_t i = 0; i < p->local.nlayer; i++)
+	for (size_t i = 0; i < n; i++)
 		sum += w[i].run.len / sizeof(struct lp_translate_run);
 	p->local.prefetch = calloc(sum + 1, sizeof(*p->local.prefetch));
 	if (!p->local.prefetch)
 		return lp_fail_errno(err, "%zu prefetch runs", sum);
-	for (size_t i = 0; i < p->local.nlayer; i++) {
+	for (size_t i = 0; i < n; first += w[i++].result.ndevice) {
 		const struct lp_translate_run *run = (const void *)w[i].run.p;
 
-		for (size_t k = 0; k < w[i].run.len / sizeof(*run); k++)
-			p->local.prefetch[p->local.nprefetch++] =
-				(struct lp_run){(uint32_t)i, run[k].off, run[k].bytes};
+		for (size_t k = 0; k < w[i].run.len / sizeof(*run); k++) {
+			if (run[k].device - 1 >= w[i].result.ndevice)
+				return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_RESULT,
+					       "a run of device %llu",
+					       (unsigned long long)run[k].device);
+			p->local.prefetch[p->local.nprefetch++] = (struct lp_run){
+				(uint32_t)(first + run[k].device - 1), run[k].off, run[k].bytes};
+		}
 	}
 	return LP_OK;
 }
 
-static enum lp_code start(struct publication *p, struct lp_err *err)
+/* One work for each layer; or for all, if the last one is the metadata of the image. */
+static enum lp_code plan(struct publication *p, struct work **out, size_t *n, struct lp_err *err)
 {
-	const struct lp_manifest *m = &p->image->manifest;
+	size_t nlayer = p->image->manifest.nlayer;
+	struct work *w = calloc(nlayer + 1, sizeof(*w));
 
-	p->local.layer = calloc(m->nlayer + 1, sizeof(*p->local.layer));
-	if (!p->local.layer)
-		return lp_fail_errno(err, "%zu layers", m->nlayer);
-	p->local.nlayer = m->nlayer;
-	p->local.manifest = p->image->digest;
-	lp_reference_text(&p->image->ref, p->local.name);
-	for (size_t i = 0; i < m->nlayer; i++) {
-		p->local.layer[i].blob = m->layer[i].digest;
-		p->local.layer[i].blob_bytes = m->layer[i].bytes;
+	*out = w;
+	*n = nlayer;
+	if (!w)
+		return lp_fail_errno(err, "%zu layers", nlayer);
+	for (size_t i = 0; i < nlayer; i++) {
+		w[i].p = p;
+		w[i].n = i;
+	}
+	if (!nlayer)
+		return LP_OK;
+	w[0].n = nlayer - 1;
+	if (choose_format(&w[0], err))
+		return lp_within(err, "layer %zu", nlayer - 1);
+	if (w[0].format->image) {
+		*n = 1;
+		return LP_OK;
+	}
+	if (nlayer > 1) {
+		w[nlayer - 1].format = w[0].format;
+		w[nlayer - 1].first = w[0].first;
+		w[0] = (struct work){.p = p};
 	}
 	return LP_OK;
+}
+
+static enum lp_code put_documents(const struct publication *p, struct lp_err *err)
+{
+	const struct lp_buf *manifest = &p->image->manifest_text, *config = &p->image->config_text;
+
+	if (lp_file_put(p->stage, "manifest.json", manifest->p, manifest->len, err) ||
+	    lp_file_put(p->stage, "config.json", config->p, config->len, err))
+		return err->code;
+	return lp_local_save(&p->local, p->stage, err);
 }
 
 static enum lp_code build(struct publication *p, struct lp_err *err)
 {
-	size_t n = p->image->manifest.nlayer;
-	struct work *w = calloc(n + 1, sizeof(*w));
-	enum lp_code rc = LP_OK;
+	struct work *w = NULL;
+	enum lp_code rc;
+	size_t n = 0;
 
-	if (!w)
-		rc = lp_fail_errno(err, "%zu layers", n);
-	if (!rc && !(rc = publish_layers(p, w, err)) && !(rc = keep_devices(p, w, err)) &&
-	    !(rc = merge(p, w, err)) &&
-	    !(rc = collect_runs(p, w, err)) &&
-	    !(rc = lp_file_put(p->stage, "manifest.json", p->image->manifest_text.p,
-				p->image->manifest_text.len, err)) &&
-	    !(rc = lp_file_put(p->stage, "config.json", p->image->config_text.p,
-				p->image->config_text.len, err)))
-		rc = lp_local_save(&p->local, p->stage, err);
+	p->local.manifest = p->image->digest;
+	lp_reference_text(&p->image->ref, p->local.name);
+	if (!(rc = plan(p, &w, &n, err)) && !(rc = run_works(p, w, n, err)) &&
+	    !(rc = keep_devices(p, w, n, err)) && !(rc = merge(p, w, n, err)) &&
+	    !(rc = collect_runs(p, w, n, err)))
+		rc = put_documents(p, err);
 	if (!rc && !p->store->later && syncfs(p->stage))
 		rc = lp_fail_errno(err, "sync the image");
 	work_free(w, n);
@@ -320,8 +438,7 @@ enum lp_code lp_publish(struct lp_image *i, struct lp_store *s,
 	if (lp_store_stage(s, staged, &stage, err))
 		return err->code;
 	p.stage = stage;
-	rc = start(&p, err);
-	rc = rc ? rc : build(&p, err);
+	rc = build(&p, err);
 	lp_local_free(&p.local);
 	if (rc) {
 		drop(s, staged);

@@ -6,7 +6,7 @@
  *	devices/<blob hex>/               data table ready     legacy: derived from verified bytes
  *	layers/<diffid hex>/              an unpacked layer (--mount=extract)
  *	unpacked/<manifest hex>/          image.json config.json  which of them make an image
- *	images/<manifest hex>/            image.json manifest.json config.json tree.<n>.erofs meta.erofs
+ *	images/<manifest hex>/            image.json manifest.json config.json meta.erofs
  *	names.json                        what each name was last resolved to
  *	tmp/                              staging, renamed when whole
  *

@@ -72,7 +72,7 @@ static enum lp_code fill(struct work *w, int dir, struct lp_err *err)
 	w->parse = (struct lp_parse){.run = extract, .layer = &w->image->manifest.layer[w->n],
 				     .dir = dir, .progress = tell_progress};
 	if (lp_image_source(w->image, w->n, &source, err) ||
-	    lp_parse_run(&w->parse, &source, &result, err))
+	    lp_parse_run(&w->parse, &source, 1, &result, err))
 		return err->code;
 	if (result.len == sizeof(got))
 		memcpy(&got, result.p, sizeof(got));

@@ -258,13 +258,13 @@ enum lp_code lp_plan_prefetch(struct lp_plan *p, uint64_t landmark_off, struct l
 	for (size_t i = 0; i < n; i++) {
 		/* What follows, perhaps behind the pad of a file's last block, joins the run. */
 		if (list[i].device_off != end && list[i].device_off != align(end)) {
-			if (end > from && sink->prefetch(sink, from, end - from, err))
+			if (end > from && sink->prefetch(sink, 1, from, end - from, err))
 				return err->code;
 			from = list[i].device_off;
 		}
 		end = list[i].device_off + list[i].bytes;
 	}
-	if (end > from && sink->prefetch(sink, from, end - from, err))
+	if (end > from && sink->prefetch(sink, 1, from, end - from, err))
 		return err->code;
 	return LP_OK;
 }
