@@ -4,7 +4,7 @@
  *
  *	images/<manifest hex>/image.json     this header's fields
  *	                      manifest.json config.json     the documents, byte for byte
- *	                      meta.erofs                    the merged tree; its device i + 1 is layer i of ours
+ *	                      meta.erofs                    the merged tree; device i + 1: layer i
  *
  * Every file but image.json has its SHA-256 in image.json, compared when it is opened.
  */
