@@ -9,6 +9,7 @@ export GOBIN="$cache/bin" GOFLAGS=-trimpath
 export GOTOOLCHAIN=local
 containerd=github.com/containerd/containerd/v2/cmd
 version=v2.4.2
+nydus=2.2.0
 go_least=26 # containerd and stargz-snapshotter want Go 1.26
 arch=$(dpkg --print-architecture 2>/dev/null || echo amd64)
 toolchain=golang.org/toolchain@v0.0.1-go1.26.6.linux-$arch
@@ -41,6 +42,18 @@ bring() {
 for name in containerd ctr containerd-shim-runc-v2; do
 	bring $name "$go" install $containerd/$name@$version
 done
+
+# nydus VERSION: nydus-image and nydusd, out of one package.
+nydus() {
+	tmp=$(mktemp -d)
+	CARGO_TARGET_DIR=$tmp cargo install nydus-rs --quiet --locked --version "$1" --root "$tmp/root" &&
+		install -m 755 "$tmp/root/bin/nydusd" "$tmp/root/bin/nydus-image" "$GOBIN"
+	status=$?
+	rm -rf "$tmp"
+	return $status
+}
+bring nydus-image nydus "$nydus"
+
 for dir in "$top"/bench/system/go/*/; do
 	name=$(basename "$dir")
 	sum=$(cat "$dir"*.go "$dir"go.mod "$dir"go.sum | sha256sum | cut -c1-16)

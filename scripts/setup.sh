@@ -63,10 +63,14 @@ peers='golang-go git ca-certificates
 	gcc libc6-dev
 	containerd runc fuse3
 	skopeo umoci erofs-utils docker-registry
+	cmake make perl
 	stargz-snapshotter'
 # golang-go       builds containerd 2, stargz-snapshotter and our drivers of them; it fetches the
 #                 Go that they want; ca-certificates: over TLS
+# cmake, perl     build nydus-image and nydusd with cargo, and the OpenSSL that they bring
 # stargz-snapshotter  for its ctr-remote, another writer of eStargz
+
+command -v cargo >/dev/null || peers="$peers cargo-web" # Debian's cargo is too old for its peers
 
 packages_of() {
 	case $1 in

@@ -61,18 +61,19 @@ def write_layout(layout, layers, tag="latest", media_type="application/vnd.oci.i
                  diff_ids=None, annotations=None, config=None):
     """An OCI layout of one image with these bytes as layers; returns its manifest's bytes.
 
-    diff_ids: of layers that are compressed.  annotations: a dict for each layer.  config: what
-    to run.
+    media_type: of all layers, or a list.  diff_ids: of layers that are compressed.  annotations:
+    a dict for each layer.  config: what to run.
     """
     config = json.dumps({"architecture": "amd64", "os": "linux", "config": config or {}, "rootfs": {
         "type": "layers", "diff_ids": diff_ids or [digest(b) for b in layers]}}).encode()
+    types = [media_type] * len(layers) if isinstance(media_type, str) else media_type
     notes = [{"annotations": a} for a in annotations] if annotations else [{} for _ in layers]
     manifest = json.dumps({
         "schemaVersion": 2, "mediaType": MANIFEST,
         "config": {"mediaType": "application/vnd.oci.image.config.v1+json",
                    **write_blob(layout, config)},
-        "layers": [{"mediaType": media_type, **write_blob(layout, b), **note}
-                   for b, note in zip(layers, notes)],
+        "layers": [{"mediaType": kind, **write_blob(layout, b), **note}
+                   for kind, b, note in zip(types, layers, notes)],
     }).encode()
     entry = {"mediaType": MANIFEST, **write_blob(layout, manifest),
              "annotations": {"org.opencontainers.image.ref.name": tag}}

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define LOG_MAX ((size_t)64 << 20)
@@ -41,6 +42,15 @@ static inline void log_free(struct logsink *s)
 	lp_buf_free(&s->chunk);
 	lp_buf_free(&s->device);
 	memset(s, 0, sizeof(*s));
+}
+
+static inline enum lp_code log_device(struct lp_sink *sink, uint32_t number, size_t blob,
+				      uint64_t bytes, struct lp_err *err)
+{
+	(void)err;
+	((struct logsink *)(void *)sink)->device_bytes = bytes;
+	return number == 1 && blob ? LP_OK
+				   : lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL, "device %u", number);
 }
 
 static inline enum lp_code log_frame(struct lp_sink *sink, const struct lp_frame *f,
@@ -121,7 +131,7 @@ static inline enum lp_code log_prefetch(struct lp_sink *sink, uint32_t device, u
 	struct logsink *s = (struct logsink *)(void *)sink;
 	char text[64];
 
-	(void)device;
+	(void)device; /* of layers, and of images with one blob */
 	snprintf(text, sizeof(text), "%" PRIu64 "+%" PRIu64 " ", off, bytes);
 	return lp_buf_add(&s->prefetch, text, strlen(text), LOG_MAX, err);
 }
@@ -139,7 +149,7 @@ static inline enum lp_code log_end(struct lp_sink *sink, uint64_t device_bytes,
 {
 	struct logsink *s = (struct logsink *)(void *)sink;
 
-	s->device_bytes = device_bytes;
+	s->device_bytes = device_bytes ? device_bytes : s->device_bytes;
 	s->ended = true;
 	if (lp_buf_add(&s->entries, "", 1, LOG_MAX, err) ||
 	    lp_buf_add(&s->prefetch, "", 1, LOG_MAX, err))
@@ -151,6 +161,7 @@ static inline void log_open(struct logsink *s)
 {
 	memset(s, 0, sizeof(*s));
 	s->sink = (struct lp_sink){
+		.device = log_device,
 		.frame = log_frame,
 		.chunk = log_chunk,
 		.entry = log_entry,
@@ -188,6 +199,37 @@ static inline enum lp_code log_load(struct logsink *s, const uint8_t *blob, size
 			return err->code;
 	}
 	return LP_OK;
+}
+
+static inline int log_by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Are the entries the same, in any order, wherever their data lies? */
+static inline bool log_same_entries(const struct logsink *a, const struct logsink *b)
+{
+	const struct logsink *side[2] = {a, b};
+	char text[2][8192];
+	char *line[2][64];
+	size_t n[2];
+
+	if (!a->ended || !b->ended)
+		return false;
+	for (int k = 0; k < 2; k++) {
+		snprintf(text[k], sizeof(text[k]), "%s", (const char *)side[k]->entries.p);
+		n[k] = 0;
+		for (char *p = text[k], *end; (end = strchr(p, '\n')) && n[k] < 64; p = end + 1) {
+			*end = '\0';
+			p[strcspn(p, "@")] = '\0';
+			line[k][n[k]++] = p;
+		}
+		qsort(line[k], n[k], sizeof(char *), log_by_text);
+	}
+	for (size_t i = 0; n[0] == n[1] && i < n[0]; i++)
+		if (strcmp(line[0][i], line[1][i]) != 0)
+			return false;
+	return n[0] == n[1];
 }
 
 #endif

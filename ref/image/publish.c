@@ -98,7 +98,7 @@ static enum lp_code look(struct work *w, struct lp_err *err)
 			return err->code;
 	}
 	if (lp_map_fd(&map, w->fd[TREE], err) || lp_erofs_open(&tree, map.p, map.bytes, err) ||
-	    lp_erofs_check(&tree, false, err))
+	    lp_erofs_check(&tree, LP_EROFS_LAYER, err))
 		return err->code;
 	return LP_OK;
 }

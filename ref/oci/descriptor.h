@@ -14,6 +14,8 @@
 /* Annotations that we read or write. */
 #define LP_NOTE_TOC_DIGEST "containerd.io/snapshot/stargz/toc.digest"
 #define LP_NOTE_PLAIN_BYTES "io.containers.estargz.uncompressed-size"
+#define LP_NOTE_NYDUS_BOOTSTRAP "containerd.io/snapshot/nydus-bootstrap"
+#define LP_NOTE_NYDUS_BLOB "containerd.io/snapshot/nydus-blob"
 #define LP_NOTE_REF_NAME "org.opencontainers.image.ref.name"
 
 struct lp_descriptor {

@@ -331,7 +331,7 @@ static void check_image(struct scan *s, int image, bool links)
 	struct lp_erofs e;
 
 	if (!CHECK(!lp_map_fd(&map, image, &err) && !lp_erofs_open(&e, map.p, map.bytes, &err) &&
-		   !lp_erofs_check(&e, false, &err), "the tree passes the check: %s", err.msg))
+		   !lp_erofs_check(&e, LP_EROFS_LAYER, &err), "the tree passes the check: %s", err.msg))
 		return;
 	c.e = &e;
 	CHECK(!lp_canonical_dir(s->dir, true, &want.writer, &err), "the directory as text: %s",
@@ -564,7 +564,7 @@ static void test_merged(const char *scratch)
 		       !lp_tree_open(&t, &err) && !lp_tree_merge(layer, 2, &t, &err) &&
 		       !lp_erofs_write(&t, two, 2, fd[4], &err) && !lp_map_fd(&map[2], fd[4], &err) &&
 		       !lp_erofs_open(&e, map[2].p, map[2].bytes, &err) &&
-		       !lp_erofs_check(&e, true, &err), "two layers are merged: %s", err.msg)) {
+		       !lp_erofs_check(&e, LP_EROFS_MERGED, &err), "two layers are merged: %s", err.msg)) {
 		c.e = &e;
 		CHECK(!lp_canonical_erofs(&e, &c.data, &want.writer, &err), "as text: %s", err.msg);
 		check_mount(fd[4], fd, 2, &want, -1);

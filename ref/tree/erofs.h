@@ -131,15 +131,21 @@ LP_MUST_CHECK enum lp_code lp_erofs_xattr(const struct lp_erofs *e,
 					  struct lp_erofs_xattr *out, bool *more,
 					  struct lp_err *err);
 
+/* Whose tree it is. */
+enum lp_erofs_kind {
+	LP_EROFS_LAYER,		/* ours, of a layer */
+	LP_EROFS_MERGED,	/* ours, of an image: no whiteouts */
+	LP_EROFS_FOREIGN,	/* of another writer: link counts may be wrong, and are for nobody */
+};
+
 /*
  * lp_erofs_check - everything a kernel would believe, for the whole tree.
  *
  * Directories sorted, with right "." and "..", types and no cycles; every inode, xattr,
  * target and chunk index in range, extents inside their devices; link counts right; every
  * inode reached once (directories) or as often as nlink says; at most LP_ENTRIES_MAX.
- * @merged: no whiteouts.
  */
-LP_MUST_CHECK enum lp_code lp_erofs_check(const struct lp_erofs *e, bool merged,
+LP_MUST_CHECK enum lp_code lp_erofs_check(const struct lp_erofs *e, enum lp_erofs_kind kind,
 					  struct lp_err *err);
 
 /* Called for each path of the tree, parents first, names in order; stops at an error. */

@@ -188,7 +188,7 @@ static enum lp_code check_bytes(const struct lp_buf *b, struct lp_err *err)
 	if (!copy)
 		return lp_fail(err, LP_ESYSTEM, 0, NULL, "memory");
 	memcpy(copy, b->p, b->len);
-	if (!lp_erofs_open(&e, copy, b->len, err) && !lp_erofs_check(&e, false, err))
+	if (!lp_erofs_open(&e, copy, b->len, err) && !lp_erofs_check(&e, LP_EROFS_LAYER, err))
 		err->code = LP_OK;
 	free(copy);
 	return err->code;

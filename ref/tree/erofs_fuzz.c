@@ -153,7 +153,7 @@ static void use(const struct lp_erofs *e)
 		return;
 	}
 	assert(!lp_erofs_open(&merged, out.p, out.len, &err));
-	assert(!lp_erofs_check(&merged, true, &err));
+	assert(!lp_erofs_check(&merged, LP_EROFS_MERGED, &err));
 	assert(!lp_canonical_erofs(&merged, NULL, &w, &err));
 }
 
@@ -182,7 +182,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if (!lp_erofs_open(&e, exact, b.len, &err)) {
 		for (uint64_t nid = 0; nid < b.len / LP_EROFS_NID_BYTES + 2; nid++)
 			touch(&e, nid);
-		if (!lp_erofs_check(&e, false, &err))
+		if (!lp_erofs_check(&e, LP_EROFS_LAYER, &err))
 			use(&e);
 	}
 	free(exact);

@@ -271,8 +271,9 @@ static void test_odd(void)
 	if (!CHECK(!make_odd(&t, &err) && !encode(&t, &im, &err), "the odd tree is encoded: %s",
 		   err.msg))
 		return;
-	CHECK(!lp_erofs_check(&im.e, false, &err), "and passes the check: %s", err.msg);
-	CHECK(lp_erofs_check(&im.e, true, &err) && err.rule, "but not as a merged tree: %s", err.msg);
+	CHECK(!lp_erofs_check(&im.e, LP_EROFS_LAYER, &err), "and passes the check: %s", err.msg);
+	CHECK(lp_erofs_check(&im.e, LP_EROFS_MERGED, &err) && err.rule, "but not as a merged tree: %s",
+	      err.msg);
 	lp_erofs_device(&im.e, 2, &d);
 	CHECK(!strcmp(d.tag, "second") && d.bytes == devices[1].bytes, "device 2 is %s", d.tag);
 	lp_erofs_device(&im.e, 1, &d);

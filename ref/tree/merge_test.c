@@ -147,7 +147,7 @@ static enum lp_code make_layer(const struct brief *b, uint32_t layer, struct ima
 			return err->code;
 	if (lp_tree_end(&t, err) || encode(&t, 1, im, err))
 		return err->code;
-	return lp_erofs_check(&im->e, false, err);
+	return lp_erofs_check(&im->e, LP_EROFS_LAYER, err);
 }
 
 struct dump {
@@ -190,7 +190,7 @@ static enum lp_code run_case(size_t i, struct image *im, struct dump *d, struct 
 		layer[n] = im[n].e;
 	}
 	if (lp_tree_open(&merged, err) || lp_tree_merge(layer, n, &merged, err) ||
-	    encode(&merged, n, &im[LAYERS], err) || lp_erofs_check(&im[LAYERS].e, true, err))
+	    encode(&merged, n, &im[LAYERS], err) || lp_erofs_check(&im[LAYERS].e, LP_EROFS_MERGED, err))
 		return err->code;
 	d->e = &im[LAYERS].e;
 	return lp_erofs_walk(d->e, &d->v, err);

@@ -75,6 +75,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	}
 	fd = memfd_create("tree", MFD_CLOEXEC);
 	assert(!lp_erofs_write(&t, device, 2, fd, &err) && !lp_map_fd(&map, fd, &err));
-	assert(!lp_erofs_open(&e, map.p, map.bytes, &err) && !lp_erofs_check(&e, false, &err));
+	assert(!lp_erofs_open(&e, map.p, map.bytes, &err) && !lp_erofs_check(&e, LP_EROFS_LAYER, &err));
 	return 0;
 }

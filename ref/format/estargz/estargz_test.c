@@ -85,37 +85,6 @@ static enum lp_code read_blob(struct blob *b, const struct lp_format *format, st
 	return format->stream ? LP_OK : log_load(s, b->raw.p, b->raw.len, err);
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Are the entries the same, in any order, wherever their data lies? */
-static bool same_entries(const struct logsink *a, const struct logsink *b)
-{
-	const struct logsink *side[2] = {a, b};
-	char text[2][8192];
-	char *line[2][64];
-	size_t n[2];
-
-	if (!a->ended || !b->ended)
-		return false;
-	for (int k = 0; k < 2; k++) {
-		snprintf(text[k], sizeof(text[k]), "%s", (const char *)side[k]->entries.p);
-		n[k] = 0;
-		for (char *p = text[k], *end; (end = strchr(p, '\n')) && n[k] < 64; p = end + 1) {
-			*end = '\0';
-			p[strcspn(p, "@")] = '\0';
-			line[k][n[k]++] = p;
-		}
-		qsort(line[k], n[k], sizeof(char *), by_text);
-	}
-	for (size_t i = 0; n[0] == n[1] && i < n[0]; i++)
-		if (strcmp(line[0][i], line[1][i]) != 0)
-			return false;
-	return n[0] == n[1];
-}
-
 static void test_golden(void)
 {
 	struct logsink tar[2] = {0};
@@ -137,7 +106,7 @@ static void test_golden(void)
 				   !read_blob(&b, &lp_fmt_estargz, &s, &err),
 			   "%s: %s", golden[i].file, err.msg))
 			continue;
-		CHECK(same_entries(&s, want), "%s: entries of the tar", golden[i].file);
+		CHECK(log_same_entries(&s, want), "%s: entries of the tar", golden[i].file);
 		CHECK(!strcmp((const char *)s.prefetch.p, golden[i].prefetch ? golden[i].prefetch : ""),
 		      "%s: prefetch %s", golden[i].file, (const char *)s.prefetch.p);
 		CHECK(s.device_bytes == want->device_bytes && s.ended, "%s: device",

@@ -8,6 +8,7 @@
  *
  * Specification: OCI image-spec v1.1, layer.md
  */
+#include "codec/peek.h"
 #include "format/format.h"
 #include "format/oci/write.h"
 #include "tree/tar.h"
@@ -23,46 +24,11 @@
 #define FRAME_BYTES ((uint64_t)4 << 20)	/* ours: two of them are decoded in memory at most */
 #define FRAMES_WIDER 256		/* so many, and frames are twice as long: windows cost */
 
-/* Gives the bytes at the start, which were looked at already, and then the rest. */
-struct peek {
-	struct lp_reader reader;
-	struct lp_reader *from;
-	uint8_t p[PEEK];
-	size_t bytes, taken;
-};
-
-static enum lp_code peek_read(struct lp_reader *r, void *p, size_t n, size_t *got,
-			      struct lp_err *err)
-{
-	struct peek *k = (struct peek *)(void *)r;
-	size_t left = k->bytes - k->taken;
-
-	if (!left)
-		return lp_read(k->from, p, n, got, err);
-	*got = n < left ? n : left;
-	memcpy(p, k->p + k->taken, *got);
-	k->taken += *got;
-	return LP_OK;
-}
-
-static enum lp_code peek_open(struct peek *k, struct lp_reader *from, struct lp_err *err)
-{
-	size_t got = 1;
-
-	*k = (struct peek){.reader = {peek_read}, .from = from};
-	while (k->bytes < PEEK && got) {
-		if (lp_read(from, k->p + k->bytes, PEEK - k->bytes, &got, err))
-			return err->code;
-		k->bytes += got;
-	}
-	return LP_OK;
-}
-
 /* One call of open(). */
 struct opening {
 	struct lp_marker marker;	/* first */
 	struct lp_sink *sink;
-	struct peek peek;
+	struct lp_peek peek;
 	struct lp_decoder decoder;
 	struct lp_hash_reader plain;
 	struct lp_tar tar;
@@ -141,7 +107,7 @@ static enum lp_code begin(struct opening *o, struct lp_source *source, struct lp
 	o->piece = malloc(PIECE);
 	if (!o->piece)
 		return lp_fail_errno(err, "malloc");
-	if (lp_source_stream(source, &stored, err) || peek_open(&o->peek, stored, err) ||
+	if (lp_source_stream(source, &stored, err) || lp_peek_open(&o->peek, stored, PEEK, err) ||
 	    lp_decoder_open(&o->decoder, lp_codec_guess(o->peek.p, o->peek.bytes),
 			    &o->peek.reader, err) ||
 	    lp_hash_reader_open(&o->plain, &o->decoder.reader, LP_SHA256, err) ||

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: MIT
+#include "format/rafs/plan.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RULE_CHUNKS "rafs.limit.chunks"
+#define RULE_CONFLICT "rafs.chunk.conflict"
+#define RULE_OVERLAP "rafs.chunk.overlap"
+#define RULE_ADDRESS "rafs.chunk.address"
+#define RULE_RANGE "rafs.chunk.range"
+#define RULE_MISSING "rafs.blob.missing"
+
+#define EXTENTS_MAX (sizeof(struct lp_extent) * LP_CHUNKS_MAX) /* bytes */
+
+static struct lp_rafs_place *places(const struct lp_rafs_plan *p)
+{
+	return (struct lp_rafs_place *)(void *)p->place.p;
+}
+
+static size_t place_count(const struct lp_rafs_plan *p)
+{
+	return p->place.len / sizeof(struct lp_rafs_place);
+}
+
+static void read_place(const struct lp_rafs_plan *p, const struct lp_rafs_place *at,
+		       struct lp_rafs_chunk *c)
+{
+	lp_rafs_chunk_read(p->boot + at->at, c);
+}
+
+enum lp_code lp_rafs_plan_add(struct lp_rafs_plan *p, const struct lp_rafs_chunk *c, uint64_t at,
+			      struct lp_err *err)
+{
+	struct lp_rafs_place new = {.blob = c->blob, .number = c->number, .at = at};
+
+	if (place_count(p) >= LP_CHUNKS_MAX)
+		return lp_fail(err, LP_ELIMIT, at, RULE_CHUNKS, "more than %u chunks",
+			       LP_CHUNKS_MAX);
+	return lp_buf_add(&p->place, &new, sizeof(new), SIZE_MAX, err);
+}
+
+static int by_number(const void *left, const void *right)
+{
+	const struct lp_rafs_place *a = left, *b = right;
+
+	if (a->blob != b->blob)
+		return a->blob < b->blob ? -1 : 1;
+	if (a->number != b->number)
+		return a->number < b->number ? -1 : 1;
+	return a->at < b->at ? -1 : a->at > b->at;
+}
+
+static int by_address(const void *left, const void *right)
+{
+	const struct lp_rafs_place *a = left, *b = right;
+
+	if (a->blob != b->blob)
+		return a->blob < b->blob ? -1 : 1;
+	return a->device_off < b->device_off ? -1 : a->device_off > b->device_off;
+}
+
+/* A chunk that several files have is told again, and may differ in its place in them only. */
+static enum lp_code check_twin(const struct lp_rafs_plan *p, const struct lp_rafs_place *first,
+			       const struct lp_rafs_place *other, struct lp_err *err)
+{
+	struct lp_rafs_chunk a, b;
+
+	read_place(p, first, &a);
+	read_place(p, other, &b);
+	if (a.off == b.off && a.plain_off == b.plain_off && a.stored_bytes == b.stored_bytes &&
+	    a.plain_bytes == b.plain_bytes && a.flags == b.flags && a.crc == b.crc &&
+	    !memcmp(a.digest, b.digest, sizeof(a.digest)))
+		return LP_OK;
+	return lp_fail(err, LP_EFORMAT, other->at, RULE_CONFLICT,
+		       "chunk %u of blob %u differs from its record at %" PRIu64, other->number,
+		       other->blob, first->at);
+}
+
+/* Sort by number, drop what was told again. */
+static enum lp_code settle(struct lp_rafs_plan *p, struct lp_err *err)
+{
+	struct lp_rafs_place *at = places(p);
+	size_t n = place_count(p), kept = 0;
+
+	if (n)
+		qsort(at, n, sizeof(*at), by_number);
+	for (size_t i = 0; i < n; i++) {
+		const struct lp_rafs_place *last = kept ? &at[kept - 1] : NULL;
+
+		if (!last || last->blob != at[i].blob || last->number != at[i].number)
+			at[kept++] = at[i];
+		else if (check_twin(p, last, &at[i], err))
+			return err->code;
+	}
+	p->place.len = kept * sizeof(*at);
+	return LP_OK;
+}
+
+static uint64_t whole_blocks(uint64_t bytes)
+{
+	return (bytes + LP_BLOCK - 1) / LP_BLOCK * LP_BLOCK;
+}
+
+/*
+ * Do any chunks share addresses of theirs?  Readers keep what they fetched there.
+ *
+ * @unit   of addresses, bytes
+ */
+static enum lp_code check_addresses(struct lp_rafs_plan *p, uint64_t unit, struct lp_err *err)
+{
+	struct lp_rafs_place *at = places(p);
+	size_t n = place_count(p);
+	enum lp_code code = LP_OK;
+
+	if (n)
+		qsort(at, n, sizeof(*at), by_address);
+	for (size_t i = 1; i < n && !code; i++) {
+		struct lp_rafs_chunk before;
+
+		read_place(p, &at[i - 1], &before);
+		if (at[i].blob == at[i - 1].blob &&
+		    at[i].device_off < at[i - 1].device_off +
+					       (before.plain_bytes + unit - 1) / unit * unit)
+			code = lp_fail(err, LP_EFORMAT, at[i].at, RULE_OVERLAP,
+				       "chunks %u and %u of blob %u share addresses", at[i].number,
+				       before.number, at[i].blob);
+	}
+	if (n)
+		qsort(at, n, sizeof(*at), by_number);
+	return code;
+}
+
+static enum lp_code place_by_address(struct lp_rafs_plan *p, struct lp_err *err)
+{
+	struct lp_rafs_place *at = places(p);
+
+	for (size_t i = 0; i < place_count(p); i++) {
+		struct lp_rafs_chunk c;
+		uint64_t end;
+
+		read_place(p, &at[i], &c);
+		if (c.plain_off % LP_BLOCK)
+			return lp_fail(err, LP_EFORMAT, at[i].at, RULE_ADDRESS,
+				       "a chunk at address %" PRIu64, c.plain_off);
+		end = c.plain_off + whole_blocks(c.plain_bytes);
+		if (end > whole_blocks(p->blob[c.blob].plain_bytes))
+			return lp_fail(err, LP_EFORMAT, at[i].at, RULE_RANGE,
+				       "a chunk at address %" PRIu64 " of %" PRIu64, c.plain_off,
+				       p->blob[c.blob].plain_bytes);
+		at[i].device_off = c.plain_off;
+		if (end > p->device_bytes[c.blob])
+			p->device_bytes[c.blob] = end;
+	}
+	return check_addresses(p, LP_BLOCK, err);
+}
+
+static enum lp_code place_in_order(struct lp_rafs_plan *p, struct lp_err *err)
+{
+	struct lp_rafs_place *at = places(p);
+	struct lp_rafs_chunk c;
+
+	for (size_t i = 0; i < place_count(p); i++) {
+		read_place(p, &at[i], &c);
+		at[i].device_off = c.plain_off;
+	}
+	if (check_addresses(p, 1, err))
+		return err->code;
+	for (size_t i = 0; i < place_count(p); i++) {
+		read_place(p, &at[i], &c);
+		at[i].device_off = p->device_bytes[c.blob];
+		p->device_bytes[c.blob] += whole_blocks(c.plain_bytes);
+	}
+	return LP_OK;
+}
+
+enum lp_code lp_rafs_plan_end(struct lp_rafs_plan *p, bool addressed, struct lp_err *err)
+{
+	uint32_t number = 0;
+
+	p->device = calloc((size_t)p->nblob + 1, sizeof(*p->device));
+	p->device_bytes = calloc((size_t)p->nblob + 1, sizeof(*p->device_bytes));
+	if (!p->device || !p->device_bytes)
+		return lp_fail_errno(err, "%u blobs", p->nblob);
+	if (settle(p, err))
+		return err->code;
+	for (size_t i = 0; i < place_count(p); i++)
+		if (!p->device[places(p)[i].blob])
+			p->device[places(p)[i].blob] = ++number;
+	return addressed ? place_by_address(p, err) : place_in_order(p, err);
+}
+
+void lp_rafs_plan_free(struct lp_rafs_plan *p)
+{
+	lp_buf_free(&p->place);
+	free(p->device);
+	free(p->device_bytes);
+	*p = (struct lp_rafs_plan){.nblob = 0};
+}
+
+const struct lp_rafs_place *lp_rafs_plan_find(const struct lp_rafs_plan *p, uint32_t blob,
+					      uint32_t number)
+{
+	const struct lp_rafs_place *at = places(p);
+	size_t low = 0, high = place_count(p);
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (at[mid].blob < blob || (at[mid].blob == blob && at[mid].number < number))
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < place_count(p) && at[low].blob == blob && at[low].number == number ? &at[low]
+											: NULL;
+}
+
+enum lp_code lp_rafs_plan_extent(const struct lp_rafs_plan *p, const struct lp_rafs_place *at,
+				 uint64_t off, uint64_t bytes, struct lp_buf *extents,
+				 struct lp_err *err)
+{
+	struct lp_extent new = {.off = off, .bytes = bytes, .device_off = at->device_off,
+				.device = p->device[at->blob]};
+	size_t n = extents->len / sizeof(new);
+	struct lp_extent *last = n ? (struct lp_extent *)(void *)extents->p + n - 1 : NULL;
+
+	if (last && last->device == new.device && last->off + last->bytes == off &&
+	    last->device_off + last->bytes == new.device_off) {
+		last->bytes += bytes;
+		return LP_OK;
+	}
+	return lp_buf_add(extents, &new, sizeof(new), EXTENTS_MAX, err);
+}
+
+/* The blob among @d that @blob names. */
+static size_t find_blob(const struct lp_rafs_blob *blob, const struct lp_descriptor *d, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		char hex[LP_DIGEST_TEXT];
+
+		lp_digest_hex(&d[i].digest, hex);
+		if (!strcmp(hex, blob->id))
+			return i;
+	}
+	return 0;
+}
+
+static enum lp_code tell_chunk(const struct lp_rafs_plan *p, const struct lp_rafs_place *at,
+			       uint64_t blob_bytes, struct lp_sink *sink, struct lp_err *err)
+{
+	struct lp_digest digest = {.alg = p->alg};
+	struct lp_rafs_chunk c;
+	struct lp_frame f;
+	struct lp_chunk told;
+	uint32_t frame;
+
+	read_place(p, at, &c);
+	if (c.off > blob_bytes || c.stored_bytes > blob_bytes - c.off)
+		return lp_fail(err, LP_EFORMAT, at->at, RULE_RANGE,
+			       "a chunk at %" PRIu64 ", behind the end of its blob", c.off);
+	f = (struct lp_frame){.off = c.off, .stored_bytes = c.stored_bytes,
+			      .plain_bytes = c.plain_bytes, .codec = LP_CODEC_NONE};
+	if (c.flags & LP_RAFS_COMPRESSED)
+		f.codec = p->blob[c.blob].codec;
+	memcpy(digest.b, c.digest, sizeof(c.digest));
+	if (sink->frame(sink, &f, NULL, &frame, err))
+		return err->code;
+	told = (struct lp_chunk){.device_off = at->device_off, .bytes = c.plain_bytes,
+				 .frame = frame, .alg = (uint8_t)p->alg};
+	return sink->chunk(sink, &told, &digest, err);
+}
+
+enum lp_code lp_rafs_plan_tell(const struct lp_rafs_plan *p, const struct lp_descriptor *d,
+			       size_t n, struct lp_sink *sink, struct lp_err *err)
+{
+	const struct lp_rafs_place *at = places(p);
+	uint32_t number = 0;
+	size_t blob = 0;
+
+	for (size_t i = 0; i < place_count(p); i++) {
+		const struct lp_rafs_blob *of = &p->blob[at[i].blob];
+
+		if (p->device[at[i].blob] != number) {
+			number = p->device[at[i].blob];
+			blob = find_blob(of, d, n);
+			if (!blob)
+				return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_MISSING,
+					       "blob %s is no layer of the image", of->id);
+			if (sink->device(sink, number, blob, p->device_bytes[at[i].blob], err))
+				return err->code;
+		}
+		if (tell_chunk(p, &at[i], d[blob].bytes, sink, err))
+			return err->code;
+	}
+	return LP_OK;
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+/*
+ * rafs - Nydus: one bootstrap with the names of an image, and blobs with the data of files.
+ *
+ *	layers: blob ... blob, bootstrap (a tar.gz with image/image.boot), always last
+ *
+ * Specification: spec/rafs.md; nydus 2.2 to 2.4
+ */
+#include "format/rafs/boot.h"
+#include "format/rafs/v5.h"
+#include "format/rafs/v6.h"
+
+#include <string.h>
+
+static enum lp_code open_v5(const struct lp_rafs_boot *boot, const struct lp_descriptor *d,
+			    size_t n, struct lp_sink *sink, struct lp_err *err)
+{
+	LP_AUTO(lp_rafs_v5_free) struct lp_rafs_v5 v = {.p = NULL};
+
+	if (lp_rafs_v5_open(&v, boot->bytes.p, boot->bytes.len, err) ||
+	    lp_rafs_v5_tell(&v, d, n, sink, err))
+		return lp_within(err, "bootstrap");
+	return LP_OK;
+}
+
+static enum lp_code open_v6(const struct lp_rafs_boot *boot, const struct lp_descriptor *d,
+			    size_t n, struct lp_sink *sink, struct lp_err *err)
+{
+	LP_AUTO(lp_rafs_v6_free) struct lp_rafs_v6 v = {.chunk_bytes = 0};
+
+	if (lp_rafs_v6_open(&v, boot->bytes.p, boot->bytes.len, err) ||
+	    lp_rafs_v6_tell(&v, d, n, sink, err))
+		return lp_within(err, "bootstrap");
+	return LP_OK;
+}
+
+static enum lp_code rafs_open(const struct lp_descriptor *d, struct lp_source *source, size_t n,
+			      const struct lp_open_options *options, struct lp_sink *sink,
+			      struct lp_err *err)
+{
+	LP_AUTO(lp_rafs_boot_free) struct lp_rafs_boot boot = {.version = 0};
+
+	(void)options;
+	if (lp_rafs_boot_load(&boot, source, err))
+		return err->code;
+	return boot.version == 5 ? open_v5(&boot, d, n, sink, err)
+				 : open_v6(&boot, d, n, sink, err);
+}
+
+static enum lp_code rafs_probe(const struct lp_descriptor *d, struct lp_source *source,
+			       const struct lp_open_options *options, bool *ours,
+			       struct lp_err *err)
+{
+	const char *note = lp_descriptor_note(d, LP_NOTE_NYDUS_BOOTSTRAP);
+
+	(void)source, (void)options, (void)err;
+	*ours = note && !strcmp(note, "true");
+	return LP_OK;
+}
+
+const struct lp_format lp_fmt_rafs = {
+	.name = "rafs",
+	.spec = "RAFS v5 and v6 (nydus 2.1 to 2.4)",
+	.image = true,
+	.probe = rafs_probe,
+	.open = rafs_open,
+};
