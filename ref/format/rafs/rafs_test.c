@@ -145,6 +145,7 @@ static const struct edit edits[] = {
 	{5, "rafs5.inode.type", LINK + 80, 8, 0},
 	{5, "rafs5.inode.type", BIG + 80, 8, 8},
 	{5, "rafs5.inode.type", BIG + 60, 4, 0300644},
+	{5, "rafs5.inode.time", D + 108, 4, 1000000000},
 	{5, "rafs5.inode.tree", D + 92, 4, 2},
 	{5, "rafs5.inode.tree", D + 92, 4, 4},
 	{5, "rafs5.inode.tree", D + 96, 4, 4},

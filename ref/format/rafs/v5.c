@@ -25,6 +25,7 @@
 #define RULE_ORDER "rafs5.dir.order"
 #define RULE_TYPE "rafs5.inode.type"
 #define RULE_LINK "rafs5.inode.symlink"
+#define RULE_TIME "rafs5.inode.time"
 #define RULE_SIZE "rafs5.inode.size"
 #define RULE_CHUNK "rafs5.chunk.place"
 #define RULE_ENTRIES "rafs.limit.entries"
@@ -277,6 +278,9 @@ static enum lp_code check_type(const struct lp_rafs_inode *n, uint32_t i, struct
 	    link != !!(n->flags & SYMLINK) || n->flags & ~(uint64_t)(SYMLINK | HARDLINK | XATTR))
 		return lp_fail(err, LP_EFORMAT, n->at + 60, RULE_TYPE,
 			       "inode %u has mode %#o and flags %#" PRIx64, i, n->mode, n->flags);
+	if (n->mtime_ns >= 1000000000)
+		return lp_fail(err, LP_EFORMAT, n->at + 108, RULE_TIME, "%u nanoseconds",
+			       n->mtime_ns);
 	if (link && (!n->link_bytes || n->link_bytes > LP_SYMLINK_MAX ||
 		     n->size != n->link_bytes || memchr(n->link, 0, n->link_bytes)))
 		return lp_fail(err, LP_EFORMAT, n->at + 102, RULE_LINK,
