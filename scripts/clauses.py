@@ -35,8 +35,8 @@ for path in map(pathlib.Path, sys.argv[1:]):
     known.update(ids)
 
 families = "|".join(sorted({k.split(".")[0] for k in known}))
-# Media types and hosts look like clause ids and are none.
-other = re.compile(r".*\.(tar|gzip|zstd|com)")
+# Media types, hosts and names of files look like clause ids and are none.
+other = re.compile(r".*\.(tar|gzip|zstd|com|toc)")
 literal = re.compile(rf'"((?:{families})\.[a-z0-9-]+\.[a-z0-9.-]+)"')
 for path in sorted(pathlib.Path("ref").rglob("*.[ch]")):
     for rule in literal.findall(path.read_text()):

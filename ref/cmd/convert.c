@@ -6,23 +6,28 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 struct args {
 	struct lp_common common;
-	const char *to, *codec, *level, *list, *tmp;
-	uint64_t chunk_bytes, threads;
+	const char *to, *codec, *level, *list, *tmp, *digester;
+	uint64_t chunk_bytes, threads, version;
 };
 
 static const struct lp_option table[] = {
 	LP_COMMON_OPTIONS(struct args),
 	{"to", 't', LP_OPT_TEXT, offsetof(struct args, to), "FORMAT",
-	 "oci, estargz; without it the layers are copied as they are"},
+	 "oci, estargz, rafs6, rafs5; without it the layers are copied as they are"},
 	{"compressor", 0, LP_OPT_TEXT, offsetof(struct args, codec), "WORD",
-	 "gzip, zstd, none (oci only)"},
+	 "oci: gzip, zstd, none; rafs: zstd, lz4_block, none"},
 	{"level", 0, LP_OPT_TEXT, offsetof(struct args, level), "N",
 	 "compression level (6: already smaller than zlib's 9)"},
 	{"chunk-size", 0, LP_OPT_BYTES, offsetof(struct args, chunk_bytes), "BYTES",
-	 "of a file, under one digest (4M)"},
+	 "of a file, under one digest (4M; rafs: 1M)"},
+	{"digester", 0, LP_OPT_TEXT, offsetof(struct args, digester), "WORD",
+	 "rafs: blake3, sha256"},
+	{"fs-version", 0, LP_OPT_COUNT, offsetof(struct args, version), "N", "rafs: 6, 5"},
 	{"prefetch-list", 0, LP_OPT_TEXT, offsetof(struct args, list), "FILE",
 	 "paths to put first, as `lazypull record` writes them"},
 	{"threads", 'j', LP_OPT_COUNT, offsetof(struct args, threads), "N",
@@ -41,26 +46,58 @@ static const struct lp_usage usage = {
 	.most = 2,
 };
 
+/* A format's name, which may end with a version of it. */
+static enum lp_code choose_format(const struct args *a, struct lp_convert_options *o,
+				  struct lp_err *err)
+{
+	size_t n = strcspn(a->to, "0123456789");
+	char name[32];
+
+	snprintf(name, sizeof(name), "%.*s", (int)n, a->to);
+	o->to = lp_format_named(name);
+	o->build.version = (unsigned)a->version;
+	if (a->to[n])
+		o->build.version = (unsigned)strtoul(a->to + n, NULL, 10);
+	if (!o->to || !o->to->build_layer || (o->build.version && !o->to->image) ||
+	    (a->version && a->version != o->build.version))
+		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL,
+			       "--to=%s: not a format that we write (lazypull formats)", a->to);
+	return LP_OK;
+}
+
+static enum lp_code choose_words(const struct args *a, struct lp_convert_options *o,
+				 struct lp_err *err)
+{
+	const char *codec = a->codec && !strcmp(a->codec, "lz4_block") ? "lz4" : a->codec;
+
+	o->build.codec = codec ? lp_codec_named(codec) : NULL;
+	if (codec && !o->build.codec)
+		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL,
+			       "--compressor=%s: gzip, zstd, lz4_block or none", codec);
+	if (!a->digester)
+		return LP_OK;
+	o->build.digester = !strcmp(a->digester, "blake3") ? LP_BLAKE3 :
+			    !strcmp(a->digester, "sha256") ? LP_SHA256 : LP_NO_DIGEST;
+	if (!o->build.digester || !o->to || !o->to->image)
+		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL,
+			       "--digester=%s: blake3 or sha256, for rafs", a->digester);
+	return LP_OK;
+}
+
 static enum lp_code choose(const struct args *a, struct lp_convert_options *o, struct lp_err *err)
 {
 	int level, end;
 
-	o->to = a->to ? lp_format_named(a->to) : NULL;
-	if (a->to && (!o->to || !o->to->build_layer))
-		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL,
-			       "--to=%s: not a format that we write (lazypull formats)", a->to);
-	o->codec = a->codec ? lp_codec_named(a->codec) : NULL;
-	if (a->codec && !o->codec)
-		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL,
-			       "--compressor=%s: gzip, zstd or none", a->codec);
-	o->level = LP_LEVEL_DEFAULT;
+	if ((a->to && choose_format(a, o, err)) || choose_words(a, o, err))
+		return err->code;
+	o->build.level = LP_LEVEL_DEFAULT;
 	if (a->level) {
 		if (sscanf(a->level, "%d%n", &level, &end) != 1 || a->level[end])
 			return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL,
 				       "--level=%s: not a number", a->level);
-		o->level = level;
+		o->build.level = level;
 	}
-	o->chunk_bytes = a->chunk_bytes;
+	o->build.chunk_bytes = a->chunk_bytes;
 	o->threads = (size_t)a->threads;
 	return LP_OK;
 }
@@ -88,8 +125,8 @@ static enum lp_code convert(const struct args *a, char **name, struct lp_err *er
 		return lp_fail_errno(err, "%s", dir);
 	if (choose(a, &o, err) || load_list(a->list, &paths, err))
 		return err->code;
-	o.prefetch = paths.path;
-	o.nprefetch = paths.n;
+	o.build.prefetch = paths.path;
+	o.build.nprefetch = paths.n;
 	return lp_transfer(&a->common, name[0], name[1], &o, err);
 }
 

@@ -74,10 +74,12 @@ struct lp_build_options {
 	const struct lp_codec *codec;	/* NULL: the format's own choice */
 	int level;			/* LP_LEVEL_DEFAULT: the codec's */
 	uint64_t chunk_bytes;		/* 0: the format's default */
+	unsigned version;		/* RAFS: 5 or 6; 0: the default */
+	enum lp_alg digester;		/* RAFS: of chunks; LP_NO_DIGEST: the default */
 	const char *const *prefetch;	/* [nprefetch] clean paths, first to last */
 	size_t nprefetch;
 	struct lp_pool *pool;		/* borrowed; the output never depends on it */
-	int tmp_dir;			/* where to spool */
+	const int *scratch;		/* build_image: [n] empty files, borrowed */
 };
 
 #define LP_LEVEL_DEFAULT INT32_MIN
@@ -122,6 +124,15 @@ struct lp_format {
 	/* Encode one layer.  Its digest and size are what passes through @out. */
 	enum lp_code (*build_layer)(const struct lp_spool *in,
 				    const struct lp_build_options *options,
+				    struct lp_writer *out, struct lp_built *built,
+				    struct lp_err *err);
+
+	/*
+	 * From formats of whole images: encode the layer that comes last, the metadata of the
+	 * image whose @n other layers are @d, lowest first, by build_layer().
+	 */
+	enum lp_code (*build_image)(const struct lp_descriptor *d, struct lp_source *source,
+				    size_t n, const struct lp_build_options *options,
 				    struct lp_writer *out, struct lp_built *built,
 				    struct lp_err *err);
 };

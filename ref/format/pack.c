@@ -15,6 +15,7 @@ struct member {
 	size_t start, end;		/* in the batch's plain bytes */
 	size_t body_bytes;
 	size_t stored_end;		/* in its stored bytes */
+	bool raw;			/* they are the plain ones */
 	struct lp_digest digest;
 };
 
@@ -58,6 +59,23 @@ static void batch_free(struct lp_pack_batch *b)
 	free(b);
 }
 
+static enum lp_code encode_member(struct lp_pack_batch *b, struct member *m)
+{
+	const struct lp_pack *p = b->pack;
+	const uint8_t *plain = b->plain.p + m->start;
+	size_t n = m->end - m->start, start = b->stored.len;
+
+	if (m->body_bytes)
+		lp_digest_of(p->alg, plain, m->body_bytes, &m->digest);
+	if (p->codec->encode(plain, n, p->level, &b->stored, &b->err))
+		return b->err.code;
+	if (!p->chunks || b->stored.len - start < n)
+		return LP_OK;
+	m->raw = true;
+	b->stored.len = start;
+	return lp_buf_add(&b->stored, plain, n, SIZE_MAX, &b->err);
+}
+
 static enum lp_code encode_batch(struct lp_pack_batch *b)
 {
 	const struct hole *h = (const struct hole *)(const void *)b->hole.p;
@@ -70,13 +88,7 @@ static enum lp_code encode_batch(struct lp_pack_batch *b)
 			return b->err.code;
 	for (size_t i = 0; i < n; i++) {
 		m[i].stored_end = b->stored.len;
-		if (m[i].start == m[i].end)
-			continue;
-		if (m[i].body_bytes)
-			lp_digest_of(LP_SHA256, b->plain.p + m[i].start, m[i].body_bytes,
-				     &m[i].digest);
-		if (b->pack->codec->encode(b->plain.p + m[i].start, m[i].end - m[i].start,
-					   b->pack->level, &b->stored, &b->err))
+		if (m[i].start < m[i].end && encode_member(b, &m[i]))
 			return b->err.code;
 		m[i].stored_end = b->stored.len;
 	}
@@ -100,6 +112,7 @@ enum lp_code lp_pack_open(struct lp_pack *p, const struct lp_spool *in,
 		.level = options->level,
 		.pool = options->pool,
 		.out = out,
+		.alg = LP_SHA256,
 	};
 	p->newest = &p->oldest;
 	if (!p->codec->encode)
@@ -138,23 +151,31 @@ void lp_pack_free(struct lp_pack *p)
 	*p = (struct lp_pack){0};
 }
 
-static enum lp_code tell_members(struct lp_pack *p, const struct lp_pack_batch *b,
-				 struct lp_err *err)
+/* Tell the members, and write them. */
+static enum lp_code write_members(struct lp_pack *p, const struct lp_pack_batch *b,
+				  struct lp_err *err)
 {
-	size_t n, stored = 0;
+	size_t n, from = 0;
 	const struct member *m = members(b, &n);
 
-	for (size_t i = 0; p->written && i < n; i++) {
+	for (size_t i = 0; i < n; from = m[i++].stored_end) {
 		struct lp_packed told = {
-			.off = p->stored_bytes + stored,
+			.off = p->stored_bytes,
+			.stored_bytes = m[i].stored_end - from,
 			.body = b->plain.p + m[i].start,
 			.body_bytes = m[i].body_bytes,
 			.digest = m[i].digest,
+			.raw = m[i].raw,
 		};
 
-		stored = m[i].stored_end;
-		if (told.body_bytes && m[i].start < m[i].end && p->written(p, &told, err))
+		if (p->written && told.body_bytes && told.stored_bytes &&
+		    p->written(p, &told, err))
 			return err->code;
+		if (told.drop)
+			continue;
+		if (lp_write(p->out, b->stored.p + from, told.stored_bytes, err))
+			return err->code;
+		p->stored_bytes += told.stored_bytes;
 	}
 	return LP_OK;
 }
@@ -166,11 +187,11 @@ static enum lp_code write_batch(struct lp_pack *p, const struct lp_pack_batch *b
 		*err = b->err;
 		return err->code;
 	}
-	if (tell_members(p, b, err) || lp_write(p->out, b->stored.p, b->stored.len, err))
+	if (write_members(p, b, err))
 		return err->code;
-	lp_hash_add(&p->plain, b->plain.p, b->plain.len);
+	if (!p->chunks)
+		lp_hash_add(&p->plain, b->plain.p, b->plain.len);
 	p->plain_bytes += b->plain.len;
-	p->stored_bytes += b->stored.len;
 	return LP_OK;
 }
 

@@ -7,7 +7,8 @@
  * What comes out depends on what was put in alone: not on threads, not on timing.  Batches
  * in flight are bounded by their plain bytes, so memory does not grow with the stream.
  *
- * Concatenated members are one stream: RFC 1952, 2.2; RFC 8878, 3.1.
+ * Concatenated members are one stream: RFC 1952, 2.2; RFC 8878, 3.1.  With @chunks they are
+ * chunks of a blob instead, found by a table: some may be left out, or stored as they are.
  */
 #ifndef LP_PACK_H
 #define LP_PACK_H
@@ -15,20 +16,25 @@
 #include "codec/gzip_writer.h"
 #include "format/format.h"
 
-/* A member that was written; told in order. */
+/* A member that is written; told in order. */
 struct lp_packed {
 	uint64_t off;			/* first stored byte, from the start of the blob */
+	size_t stored_bytes;
 	const uint8_t *body;		/* its first body_bytes plain bytes, borrowed */
 	size_t body_bytes;
-	struct lp_digest digest;	/* of them, SHA-256 */
+	struct lp_digest digest;	/* of them */
+	bool raw;			/* chunks: stored as it is */
+	bool drop;			/* chunks, set by who is told: it is not written */
 };
 
 struct lp_pack_batch;
 
 struct lp_pack {
 	/* Called by whoever cuts or ends, for members with a body; NULL: nobody asks. */
-	enum lp_code (*written)(struct lp_pack *p, const struct lp_packed *m, struct lp_err *err);
+	enum lp_code (*written)(struct lp_pack *p, struct lp_packed *m, struct lp_err *err);
 	size_t member_max;		/* cut after so many plain bytes; 0: never by itself */
+	enum lp_alg alg;		/* of the members' digests */
+	bool chunks;			/* what does not shrink is stored raw; there is no diffID */
 
 	const struct lp_spool *in;	/* borrowed */
 	const struct lp_codec *codec;
@@ -45,7 +51,7 @@ struct lp_pack {
 /*
  * lp_pack_open - begin, with @options' codec or @codec, pool and level.
  *
- * @written, @member_max of @p may be set afterwards.
+ * @written, @member_max, @alg (SHA-256 at first), @chunks of @p may be set afterwards.
  *
  * LP_EUSAGE  the codec does not encode, or not at this level
  */
@@ -78,7 +84,7 @@ LP_MUST_CHECK enum lp_code lp_pack_flush(struct lp_pack *p, struct lp_err *err);
  */
 LP_MUST_CHECK enum lp_code lp_pack_widen(struct lp_pack *p, struct lp_err *err);
 
-/* Write what is left.  @diffid: of all plain bytes, SHA-256. */
+/* Write what is left.  @diffid: of all plain bytes, SHA-256; not of chunks. */
 LP_MUST_CHECK enum lp_code lp_pack_end(struct lp_pack *p, struct lp_digest *diffid,
 				       struct lp_err *err);
 

@@ -16,7 +16,7 @@ struct log {
 	struct lp_digest digest[8];
 };
 
-static enum lp_code written(struct lp_pack *p, const struct lp_packed *m, struct lp_err *err)
+static enum lp_code written(struct lp_pack *p, struct lp_packed *m, struct lp_err *err)
 {
 	struct log *l = (struct log *)(void *)p;
 

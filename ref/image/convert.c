@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "image/convert.h"
 
+#include "image/bundle.h"
+#include "image/made.h"
 #include "image/parse.h"
 
 #include <stdio.h>
@@ -17,24 +19,12 @@ struct work {
 	struct lp_image *from;
 	struct lp_target *to;
 	size_t n;
-	size_t threads;
 	struct lp_spool spool;
 	int out;			/* the new blob */
 	struct lp_descriptor made;
 	struct lp_digest diffid;
 	enum lp_code code;
 	struct lp_err err;		/* when code says so */
-};
-
-/* What comes back from the child. */
-struct made {
-	struct lp_digest digest, diffid;
-	uint64_t bytes;
-	char media_type[LP_MEDIA_TYPE];
-	uint32_t nnote;
-	struct {
-		char key[96], value[LP_DIGEST_TEXT];
-	} note[LP_BUILT_NOTES];
 };
 
 /* Keeps what a format tells in a spool. */
@@ -59,37 +49,21 @@ static enum lp_code take_end(struct lp_sink *s, uint64_t device_bytes, struct lp
 	return LP_OK;
 }
 
-static void pack(const struct lp_built *b, struct made *m)
+static enum lp_code build(struct work *w, struct lp_made *m, struct lp_err *err)
 {
-	m->diffid = b->diffid;
-	m->nnote = (uint32_t)b->nnote;
-	snprintf(m->media_type, sizeof(m->media_type), "%s", b->media_type);
-	for (size_t i = 0; i < b->nnote; i++) {
-		snprintf(m->note[i].key, sizeof(m->note[i].key), "%s", b->note[i].key);
-		snprintf(m->note[i].value, sizeof(m->note[i].value), "%s", b->note[i].value);
-	}
-}
-
-static enum lp_code build(struct work *w, struct made *m, struct lp_err *err)
-{
-	const struct lp_convert_options *o = w->options;
 	LP_AUTO(lp_pool_free) struct lp_pool pool = {.nthread = 0};
 	LP_AUTO(lp_hash_writer_free) struct lp_hash_writer hash = {.hash = {.ctx = NULL}};
-	struct lp_build_options build = {.codec = o->codec, .level = o->level,
-					 .chunk_bytes = o->chunk_bytes, .prefetch = o->prefetch,
-					 .nprefetch = o->nprefetch, .pool = &pool,
-					 .tmp_dir = -1};
+	struct lp_build_options o = w->options->build;
 	struct lp_built built = {.nnote = 0};
 	struct lp_fd_writer out;
 
+	o.pool = &pool;
 	lp_fd_writer_open(&out, w->out);
-	if (lp_pool_start(&pool, w->threads, err) ||
+	if (lp_pool_start(&pool, w->options->threads, err) ||
 	    lp_hash_writer_open(&hash, &out.writer, LP_SHA256, err) ||
-	    o->to->build_layer(&w->spool, &build, &hash.writer, &built, err))
+	    w->options->to->build_layer(&w->spool, &o, &hash.writer, &built, err))
 		return err->code;
-	m->bytes = hash.bytes;
-	lp_hash_end(&hash.hash, &m->digest);
-	pack(&built, m);
+	lp_made_pack(&built, &hash, m);
 	return LP_OK;
 }
 
@@ -104,36 +78,11 @@ static enum lp_code convert(struct lp_parse *p, struct lp_source *blob, struct l
 		.sink = {.entry = take_entry, .body = take_body, .end_tree = take_end},
 		.spool = &w->spool,
 	};
-	struct made m = {.nnote = 0};
+	struct lp_made m;
 
 	if (from->open(p->layer, blob, 1, &options, &sink.sink, err) || build(w, &m, err) ||
 	    lp_buf_add(result, &m, sizeof(m), sizeof(m), err))
 		return err->code;
-	return LP_OK;
-}
-
-static enum lp_code accept(struct work *w, const struct lp_buf *result, struct lp_err *err)
-{
-	struct made m;
-
-	if (result->len != sizeof(m))
-		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, "image.parser.result", "%zu bytes",
-			       result->len);
-	memcpy(&m, result->p, sizeof(m));
-	if (m.nnote > LP_BUILT_NOTES)
-		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, "image.parser.result", "%u notes",
-			       m.nnote);
-	w->diffid = m.diffid;
-	w->made.digest = m.digest;
-	w->made.bytes = m.bytes;
-	snprintf(w->made.media_type, sizeof(w->made.media_type), "%.*s",
-		 (int)sizeof(m.media_type) - 1, m.media_type);
-	for (size_t i = 0; i < m.nnote; i++) {
-		m.note[i].key[sizeof(m.note[i].key) - 1] = '\0';
-		m.note[i].value[sizeof(m.note[i].value) - 1] = '\0';
-		if (lp_descriptor_set_note(&w->made, m.note[i].key, m.note[i].value, err))
-			return err->code;
-	}
 	return LP_OK;
 }
 
@@ -160,7 +109,8 @@ static enum lp_code convert_layer(struct work *w, struct lp_err *err)
 	w->parse = (struct lp_parse){.run = convert, .layer = &w->from->manifest.layer[w->n],
 				     .keep = keep, .nkeep = 2, .dir = -1, .threads = true,
 				     .progress = tell_progress};
-	if (lp_parse_run(&w->parse, &source, 1, &result, err) || accept(w, &result, err) ||
+	if (lp_parse_run(&w->parse, &source, 1, &result, err) ||
+	    lp_made_accept(&result, &w->made, &w->diffid, err) ||
 	    lp_target_keep(w->to, &w->made, w->out, err))
 		return err->code;
 	return LP_OK;
@@ -222,25 +172,47 @@ static enum lp_code run_layers(struct work *w, size_t n, struct lp_err *err)
 	return rc;
 }
 
+/* The last layer of a format whose images have one for all: into @d[@n], @diffid[@n]. */
+static enum lp_code bundle(struct work *w, size_t n, struct lp_descriptor *d,
+			   struct lp_digest *diffid, struct lp_err *err)
+{
+	int *fd = calloc(n + 1, sizeof(*fd));
+	const struct lp_blobs blobs = {.d = d, .fd = fd, .n = n};
+	enum lp_code rc = LP_OK;
+
+	if (!fd)
+		return lp_fail_errno(err, "%zu layers", n);
+	for (size_t i = 0; i < n; i++)
+		fd[i] = w[twin(&w[i].from->manifest, i)].out;
+	rc = lp_bundle(w->to, w->options, &blobs, &d[n], &diffid[n], err);
+	free(fd);
+	return rc;
+}
+
 /* The documents of the new image. */
 static enum lp_code finish(struct work *w, struct lp_image *from, struct lp_target *to,
 			   struct lp_digest *digest, struct lp_err *err)
 {
 	size_t n = from->manifest.nlayer;
-	struct lp_manifest m = {.notes = from->manifest.notes};
+	struct lp_manifest m = {.notes = from->manifest.notes, .nlayer = n};
 	LP_AUTO(lp_buf_free) struct lp_buf config = {0};
-	struct lp_digest *diffid = calloc(n + 1, sizeof(*diffid));
+	struct lp_digest *diffid = calloc(n + 2, sizeof(*diffid));
 	enum lp_code rc;
 
-	m.layer = calloc(n + 1, sizeof(*m.layer));
-	m.nlayer = n;
+	m.layer = calloc(n + 2, sizeof(*m.layer));
 	rc = diffid && m.layer ? LP_OK : lp_fail_errno(err, "%zu layers", n);
 	for (size_t i = 0; i < n && !rc; i++) {
 		m.layer[i] = w[i].made;
 		diffid[i] = w[i].diffid;
 	}
-	if (!rc && !(rc = lp_config_rewrite(&from->config, diffid, n, &config, err)))
-		rc = lp_target_finish(to, &m, &config, digest, err);
+	if (!rc && n && w->options->to->build_image) {
+		rc = bundle(w, n, m.layer, diffid, err);
+		m.nlayer++;
+	}
+	rc = rc ? rc : lp_config_rewrite(&from->config, diffid, m.nlayer, &config, err);
+	rc = rc ? rc : lp_target_finish(to, &m, &config, digest, err);
+	if (m.nlayer > n)
+		lp_descriptor_free(&m.layer[n]);
 	free(m.layer);
 	free(diffid);
 	return rc;
@@ -271,7 +243,7 @@ enum lp_code lp_convert(struct lp_image *from, struct lp_target *to,
 		return lp_fail_errno(err, "%zu layers", n);
 	for (size_t i = 0; i < n; i++)
 		w[i] = (struct work){.job = {.run = run_layer}, .options = o, .from = from,
-				     .to = to, .n = i, .threads = o->threads, .out = -1,
+				     .to = to, .n = i, .out = -1,
 				     .spool = {.fd = -1}};
 	rc = run_layers(w, n, err);
 	if (!rc && o->to)

@@ -3,6 +3,7 @@
  * convert - an image into another format, or as it is, to another place.
  *
  *	layer --sandboxed child: stream -> spool -> build_layer--> blob --> target
+ *	blobs of a format of whole images --bundle--> its last layer --> target
  *
  * Layers of the same digest are converted once.  The output depends on the input and the
  * options only, never on the number of processors.
@@ -16,11 +17,7 @@
 
 struct lp_convert_options {
 	const struct lp_format *to;	/* NULL: copy the layers as they are */
-	const struct lp_codec *codec;	/* NULL: the format's choice */
-	int level;			/* LP_LEVEL_DEFAULT */
-	uint64_t chunk_bytes;		/* 0: the format's default */
-	const char *const *prefetch;	/* [nprefetch] clean paths */
-	size_t nprefetch;
+	struct lp_build_options build;	/* pool and scratch are not the caller's */
 	size_t threads;			/* for each layer; 0: one per processor */
 	int tmp;			/* an open directory for spools */
 	struct lp_progress *progress;	/* or NULL */

@@ -16,6 +16,7 @@
 #define LP_NOTE_PLAIN_BYTES "io.containers.estargz.uncompressed-size"
 #define LP_NOTE_NYDUS_BOOTSTRAP "containerd.io/snapshot/nydus-bootstrap"
 #define LP_NOTE_NYDUS_BLOB "containerd.io/snapshot/nydus-blob"
+#define LP_NOTE_NYDUS_VERSION "containerd.io/snapshot/nydus-fs-version"
 #define LP_NOTE_REF_NAME "org.opencontainers.image.ref.name"
 
 struct lp_descriptor {

@@ -3,7 +3,7 @@
 
 #include "format/estargz/footer.h"
 #include "format/estargz/landmark.h"
-#include "format/estargz/order.h"
+#include "format/order.h"
 #include "format/estargz/print.h"
 #include "format/estargz/toc.h"
 #include "format/pack.h"
@@ -73,7 +73,7 @@ static struct chunk *chunk_at(const struct building *b, size_t i)
 }
 
 /* A member was written: its place and digests are known now. */
-static enum lp_code written(struct lp_pack *p, const struct lp_packed *m, struct lp_err *err)
+static enum lp_code written(struct lp_pack *p, struct lp_packed *m, struct lp_err *err)
 {
 	struct building *b = (struct building *)(void *)p;
 	struct chunk *c = chunk_at(b, b->written++);

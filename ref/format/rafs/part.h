@@ -24,6 +24,22 @@ struct lp_rafs_blob {
 	uint64_t stored_bytes;		/* 0: not known */
 	uint64_t plain_bytes;
 	uint32_t nchunk;
+	uint32_t features;		/* enum lp_rafs_feature */
+	/* v6: the compression contexts, and the table of contents behind them; 0: not known */
+	uint8_t info_codec;		/* enum lp_codec_id */
+	uint64_t info_off, info_stored, info_plain;
+	uint32_t toc_bytes;
+	uint8_t toc_digest[LP_RAFS_DIGEST];
+};
+
+/* 3.6; unknown ones among the lower 16 bits are refused. */
+enum lp_rafs_feature {
+	LP_RAFS_ALIGNED = 0x1, LP_RAFS_INLINED_META = 0x2, LP_RAFS_INFO_V2 = 0x4,
+	LP_RAFS_ZRAN = 0x8, LP_RAFS_SEPARATE = 0x10, LP_RAFS_INFO_DIGEST = 0x20,
+	LP_RAFS_TARFS_BLOB = 0x40, LP_RAFS_BATCHES = 0x80, LP_RAFS_ENCRYPTED_BLOB = 0x100,
+	LP_RAFS_DICTIONARY = 0x200, LP_RAFS_EXTERNAL = 0x800, LP_RAFS_MUST_KNOW = 0xffff,
+	LP_RAFS_KNOWN = 0xfff, LP_RAFS_TAR_HEADER = 0x10000000, LP_RAFS_TOC = 0x20000000,
+	LP_RAFS_TAR_TOC = 0x40000000, LP_RAFS_MEMORY_ONLY = 0x80000000,
 };
 
 /* A chunk record: spec/rafs.md 2.7. */

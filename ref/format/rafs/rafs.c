@@ -7,6 +7,7 @@
  * Specification: spec/rafs.md; nydus 2.2 to 2.4
  */
 #include "format/rafs/boot.h"
+#include "format/rafs/build.h"
 #include "format/rafs/v5.h"
 #include "format/rafs/v6.h"
 
@@ -64,4 +65,6 @@ const struct lp_format lp_fmt_rafs = {
 	.image = true,
 	.probe = rafs_probe,
 	.open = rafs_open,
+	.build_layer = lp_rafs_build,
+	.build_image = lp_rafs_merge,
 };

@@ -120,7 +120,7 @@ static const struct edit edits[] = {
 	{5, "rafs.super.chunk-size", 12, 4, 0x1800},
 	{5, "rafs.super.chunk-size", 12, 4, 0x800},
 	{5, "rafs.super.chunk-size", 12, 4, 0x2000000},
-	{5, "rafs5.super.inodes", 24, 8, 0},
+	{5, "rafs5.super.inodes", 56, 4, 0},
 	{5, "rafs5.super.inodes", 24, 8, 10},
 	{5, "rafs5.table.range", 32, 8, 8196},
 	{5, "rafs5.table.range", 32, 8, 8184},
@@ -255,6 +255,7 @@ static const struct edit edits[] = {
 	{6, "rafs6.prefetch.inode", 4352, 4, 139},
 	{6, "rafs6.prefetch.inode", 4352, 4, 0xffffffff},
 	{6, NULL, 4352, 4, 128},
+	{6, NULL, 4356, 4, 0},
 	{6, NULL, FILE6 + 44, 4, 7},			/* link counts are for nobody */
 };
 

@@ -121,7 +121,7 @@ static enum lp_code check_super(const struct lp_rafs_v5 *v, struct lp_err *err)
 		return err->code;
 	if (v->nextended && check_table(v, &v->extended, "extended blob", err))
 		return err->code;
-	if (!v->ninode || v->unique > v->ninode || !v->unique)
+	if (!v->ninode || v->unique > v->ninode)
 		return lp_fail(err, LP_EFORMAT, 24, RULE_UNIQUE, "%" PRIu64 " inodes with %u names",
 			       v->unique, v->ninode);
 	if (v->ninode > LP_ENTRIES_MAX)
@@ -178,7 +178,7 @@ static enum lp_code read_blobs(struct lp_rafs_v5 *v, struct lp_err *err)
 		c = (struct lp_cursor){.p = v->p + v->extended.off + i * EXTENDED_BYTES,
 				       .left = EXTENDED_BYTES};
 		blob[i].nchunk = lp_le32(&c);
-		lp_le32(&c); /* features: unknown ones are dropped, 2.5 */
+		blob[i].features = lp_le32(&c); /* unknown ones are ignored: 2.5 */
 		blob[i].plain_bytes = lp_le64(&c);
 		blob[i].stored_bytes = lp_le64(&c);
 	}

@@ -36,12 +36,8 @@
 #define KNOWN (LP_RAFS_COMPRESSORS | LP_RAFS_DIGESTERS | LP_RAFS_OWNERS | LP_RAFS_XATTRS | \
 	       LP_RAFS_INLINED_DIGEST | LP_RAFS_TARFS | LP_RAFS_CIPHER_NONE | LP_RAFS_CIPHER_XTS)
 
-/* 3.6; unknown ones among the lower 16 are for nobody else to guess */
-enum feature {
-	ALIGNED = 0x1, INFO_IS_V2 = 0x4, ZRAN = 0x8, SEPARATE = 0x10, TARFS = 0x40, BATCH = 0x80,
-	ENCRYPTED = 0x100, DICTIONARY = 0x200, EXTERNAL = 0x800,
-	INCOMPATIBLE = 0xffff, INCOMPATIBLE_KNOWN = 0xfff, MEMORY_ONLY = 0x80000000,
-};
+/* 3.5 */
+static const uint8_t codecs[] = {LP_CODEC_NONE, LP_CODEC_LZ4, LP_CODEC_GZIP, LP_CODEC_ZSTD};
 
 static struct lp_cursor cursor_at(const struct lp_rafs_v6 *v, uint64_t at, size_t bytes)
 {
@@ -146,30 +142,38 @@ static enum lp_code read_extended(struct lp_rafs_v6 *v, struct lp_err *err)
 }
 
 /* The compression context table of a blob, as far as the bootstrap says where it is: 3.5. */
-static enum lp_code check_context(struct lp_cursor *c, uint32_t features, uint32_t nchunk,
-				  uint64_t at, struct lp_err *err)
+static enum lp_code read_context(struct lp_rafs_blob *b, struct lp_cursor *c, uint64_t at,
+				 struct lp_err *err)
 {
-	uint64_t off, stored, plain, entry = features & INFO_IS_V2 ? INFO_V2 : INFO_V1;
+	uint64_t entry = b->features & LP_RAFS_INFO_V2 ? INFO_V2 : INFO_V1;
+	uint32_t codec;
 
-	lp_take(c, 8); /* the TOC's size, the table's compressor */
-	off = lp_le64(c);
-	stored = lp_le64(c);
-	plain = lp_le64(c);
-	if (stored > plain || off > STORED_MAX || stored > STORED_MAX ||
-	    (plain != nchunk * entry && plain && !(features & DICTIONARY)))
+	b->toc_bytes = lp_le32(c);
+	codec = lp_le32(c);
+	b->info_off = lp_le64(c);
+	b->info_stored = lp_le64(c);
+	b->info_plain = lp_le64(c);
+	memcpy(b->toc_digest, lp_take(c, LP_RAFS_DIGEST), LP_RAFS_DIGEST);
+	if (b->info_stored > b->info_plain || b->info_off > STORED_MAX ||
+	    b->info_stored > STORED_MAX || codec >= sizeof(codecs) ||
+	    (b->info_plain != b->nchunk * entry && b->info_plain &&
+	     !(b->features & LP_RAFS_DICTIONARY)))
 		return lp_fail(err, LP_EFORMAT, at + 104, RULE_CONTEXT,
-			       "contexts of %u chunks, %" PRIu64 " bytes in %" PRIu64 " at %" PRIu64,
-			       nchunk, plain, stored, off);
+			       "contexts of %u chunks, compressor %u, %" PRIu64 " bytes in %" PRIu64
+			       " at %" PRIu64, b->nchunk, codec, b->info_plain, b->info_stored,
+			       b->info_off);
+	b->info_codec = codecs[codec];
 	return LP_OK;
 }
 
 static enum lp_code check_features(uint32_t f, uint64_t at, struct lp_err *err)
 {
-	if (f & MEMORY_ONLY || f & (INCOMPATIBLE & ~INCOMPATIBLE_KNOWN) || !(f & ALIGNED))
+	if (f & LP_RAFS_MEMORY_ONLY || f & (LP_RAFS_MUST_KNOW & ~LP_RAFS_KNOWN) || !(f & LP_RAFS_ALIGNED))
 		return lp_fail(err, LP_EFORMAT, at + 84, RULE_FEATURES, "blob features %#x", f);
-	if (f & ENCRYPTED)
+	if (f & LP_RAFS_ENCRYPTED_BLOB)
 		return lp_fail(err, LP_EUNSUP, at + 84, RULE_ENCRYPTED, "an encrypted blob");
-	if (f & (ZRAN | BATCH | TARFS | EXTERNAL | SEPARATE))
+	if (f & (LP_RAFS_ZRAN | LP_RAFS_BATCHES | LP_RAFS_TARFS_BLOB | LP_RAFS_EXTERNAL |
+		 LP_RAFS_SEPARATE))
 		return lp_fail(err, LP_EUNSUP, at + 84, RULE_KIND,
 			       "a blob with features %#x: chunks that lie in another blob, or not "
 			       "each by itself", f);
@@ -178,7 +182,6 @@ static enum lp_code check_features(uint32_t f, uint64_t at, struct lp_err *err)
 
 static enum lp_code read_blob(struct lp_rafs_v6 *v, uint32_t i, struct lp_err *err)
 {
-	static const uint8_t codecs[] = {LP_CODEC_NONE, LP_CODEC_LZ4, LP_CODEC_GZIP, LP_CODEC_ZSTD};
 	uint64_t at = v->blobs.off + (uint64_t)i * BLOB_BYTES;
 	struct lp_cursor c = cursor_at(v, at, BLOB_BYTES);
 	const uint8_t *id = lp_take(&c, LP_RAFS_ID - 1);
@@ -188,6 +191,7 @@ static enum lp_code read_blob(struct lp_rafs_v6 *v, uint32_t i, struct lp_err *e
 	const uint8_t *end = memchr(id, 0, LP_RAFS_ID - 1);
 
 	b.nchunk = nchunk;
+	b.features = features;
 	if (lp_rafs_id(id, end ? (size_t)(end - id) : LP_RAFS_ID - 1, at, b.id, err) ||
 	    check_features(features, at, err))
 		return err->code;
@@ -198,7 +202,7 @@ static enum lp_code read_blob(struct lp_rafs_v6 *v, uint32_t i, struct lp_err *e
 			       "blob %u: number %u, chunks of %u, %u of them, compressor %u, "
 			       "digester %u", i, number, chunk_bytes, nchunk, codec, digester);
 	b.codec = codecs[codec];
-	if (check_context(&c, features, nchunk, at, err))
+	if (read_context(&b, &c, at, err))
 		return err->code;
 	return lp_buf_add(&v->blob, &b, sizeof(b), SIZE_MAX, err);
 }

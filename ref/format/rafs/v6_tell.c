@@ -321,6 +321,8 @@ static enum lp_code tell_prefetch(struct telling *t, struct lp_err *err)
 	while (c.left) {
 		uint64_t at = (uint64_t)(c.p - t->v->tree.p), nid = lp_le32(&c);
 
+		if (!nid) /* writers leave some behind the last */
+			break;
 		if (hint(t, at, nid, err))
 			return err->code;
 	}

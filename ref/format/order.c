@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "format/estargz/order.h"
+#include "format/order.h"
 
 #include "format/estargz/landmark.h"
 #include "format/estargz/toc.h"

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * order - the entries of a layer as an eStargz archive has them.
+ * order - the entries of a layer in the order in which a lazy format stores them.
  *
- *	prioritised, in the order of the list | landmark | all others, as they came
+ *	prioritised, in the order of the list | (eStargz: landmark) | all others, as they came
  *
  * Each prioritised entry comes behind its parent directories and, if it is a hard link, the
- * file that it links to.  Of entries with one name the last one stays, where it is.  Old
- * landmarks and an old TOC are dropped.
+ * file that it links to.  Of entries with one name the last one stays, where it is.  The
+ * landmarks and the TOC of eStargz are dropped.
  *
- * Specification: spec/estargz.md 1.10, 1.14
+ * Specification: spec/estargz.md 1.10, 1.14; spec/rafs.md 4.7
  */
 #ifndef LP_ORDER_H
 #define LP_ORDER_H

@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: MIT
+#include "format/rafs/build.h"
+
+#include "format/order.h"
+#include "format/pack.h"
+#include "format/rafs/info.h"
+#include "format/rafs/print.h"
+#include "format/rafs/tail.h"
+#include "tree/erofs_layout.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define UNKNOWN_ID "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define WHITEOUT ".wh."
+#define OPAQUE ".wh..wh..opq"
+#define LEVEL_INFO 3	/* zstd's, of sections; as nydus-image */
+
+struct building {
+	struct lp_pack pack;		/* first: written() is called with it */
+	const struct lp_spool *in;
+	const struct lp_build_options *options;
+	struct lp_rafs_choice choice;
+	struct lp_order order;
+	struct lp_rafs_stock stock;	/* the blob, and its chunks in their order */
+	struct lp_buf use;		/* of uint32_t: the chunks of files, one behind the other */
+	struct lp_buf slot;		/* of uint32_t: digest -> chunk and 1; 0: free */
+	struct lp_siphash_key key;
+	struct lp_tree tree;
+	struct lp_hash data;		/* of the stored chunks, and of the header behind them */
+	struct lp_writer hashing;	/* what the pack writes to: data, then out */
+	struct lp_writer *out;
+	uint64_t at;			/* bytes of the blob that are written */
+	struct lp_buf toc;		/* entries */
+	/* The entry that is looked at. */
+	struct lp_entry e;
+	uint64_t body;
+	char path[LP_PATH_MAX + sizeof(OPAQUE)];
+	struct lp_xattr xattr[LP_SPOOL_XATTRS];
+};
+
+static void building_free(struct building *b)
+{
+	lp_pack_free(&b->pack);
+	lp_order_free(&b->order);
+	lp_buf_free(&b->stock.chunk);
+	lp_buf_free(&b->use);
+	lp_buf_free(&b->slot);
+	lp_buf_free(&b->toc);
+	lp_tree_free(&b->tree);
+	lp_hash_free(&b->data);
+}
+
+enum lp_code lp_rafs_choose(const struct lp_build_options *o, struct lp_rafs_choice *out,
+			    struct lp_err *err)
+{
+	uint64_t chunk = o->chunk_bytes ? o->chunk_bytes : LP_RAFS_CHUNK_DEFAULT;
+
+	*out = (struct lp_rafs_choice){
+		.version = o->version ? o->version : 6,
+		.chunk_bytes = (uint32_t)chunk,
+		.codec = o->codec ? o->codec : &lp_codec_zstd,
+		.kind = {.alg = o->digester ? o->digester : LP_BLAKE3},
+	};
+	out->kind.codec = out->codec->id;
+	if ((out->version != 5 && out->version != 6) || out->kind.codec == LP_CODEC_GZIP ||
+	    (out->kind.alg != LP_BLAKE3 && out->kind.alg != LP_SHA256))
+		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL,
+			       "RAFS is of version 5 or 6, none, lz4 or zstd, blake3 or sha256");
+	if (chunk > LP_FRAME_MAX || lp_rafs_chunk_size((uint32_t)chunk, LP_NO_OFFSET, err))
+		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL,
+			       "chunks of %llu bytes: not a power of two from 4096 to 8 Mi",
+			       (unsigned long long)chunk);
+	return LP_OK;
+}
+
+/* What passes to the blob, counted and digested. */
+static enum lp_code put(struct building *b, const void *p, size_t n, struct lp_err *err)
+{
+	b->at += n;
+	return lp_write(b->out, p, n, err);
+}
+
+static enum lp_code put_data(struct lp_writer *w, const void *p, size_t n, struct lp_err *err)
+{
+	struct building *b = (struct building *)((char *)w - offsetof(struct building, hashing));
+
+	lp_hash_add(&b->data, p, n);
+	return put(b, p, n, err);
+}
+
+static struct lp_rafs_stored *stored_at(const struct building *b, size_t i)
+{
+	return (struct lp_rafs_stored *)(void *)b->stock.chunk.p + i;
+}
+
+static uint32_t chunk_count(const struct building *b)
+{
+	return (uint32_t)(b->stock.chunk.len / sizeof(struct lp_rafs_stored));
+}
+
+static uint64_t hash_digest(const struct building *b, const uint8_t *digest)
+{
+	return lp_siphash(&b->key, 0, digest, LP_RAFS_DIGEST);
+}
+
+/* Where the chunk with that digest is in the slots, or would be. */
+static uint32_t *find_slot(const struct building *b, const uint8_t *digest)
+{
+	uint32_t *slot = (uint32_t *)(void *)b->slot.p;
+	size_t n = b->slot.len / sizeof(*slot), i = (size_t)hash_digest(b, digest) & (n - 1);
+
+	while (slot[i] && memcmp(stored_at(b, slot[i] - 1)->c.digest, digest, LP_RAFS_DIGEST) != 0)
+		i = (i + 1) & (n - 1);
+	return slot + i;
+}
+
+/* At least as many free slots as used ones. */
+static enum lp_code grow_slots(struct building *b, struct lp_err *err)
+{
+	size_t n = b->slot.len / sizeof(uint32_t);
+
+	if (n >= 2 * ((size_t)chunk_count(b) + 1))
+		return LP_OK;
+	n = n ? 2 * n : 1024;
+	b->slot.len = 0;
+	if (lp_buf_reserve(&b->slot, n * sizeof(uint32_t), SIZE_MAX, err))
+		return err->code;
+	b->slot.len = n * sizeof(uint32_t);
+	memset(b->slot.p, 0, b->slot.len);
+	for (uint32_t i = 0; i < chunk_count(b); i++)
+		*find_slot(b, stored_at(b, i)->c.digest) = i + 1;
+	return LP_OK;
+}
+
+static enum lp_code add_chunk(struct building *b, const struct lp_packed *m, struct lp_err *err)
+{
+	struct lp_rafs_blob *blob = &b->stock.blob;
+	bool aligned = b->choice.version == 6;
+	struct lp_rafs_stored new = {
+		.c = {.off = m->off, .plain_off = blob->plain_bytes,
+		      .stored_bytes = (uint32_t)m->stored_bytes,
+		      .plain_bytes = (uint32_t)m->body_bytes, .number = chunk_count(b),
+		      .flags = m->raw ? 0u : LP_RAFS_COMPRESSED},
+	};
+
+	if (new.c.number) {
+		const struct lp_rafs_stored *last = stored_at(b, new.c.number - 1);
+
+		new.device_off = last->device_off + lp_align(last->c.plain_bytes, LP_BLOCK);
+	}
+	memcpy(new.c.digest, m->digest.b, LP_RAFS_DIGEST);
+	blob->plain_bytes += aligned ? lp_align(m->body_bytes, LP_BLOCK) : m->body_bytes;
+	if (lp_buf_add(&b->stock.chunk, &new, sizeof(new), SIZE_MAX, err) || grow_slots(b, err))
+		return err->code;
+	*find_slot(b, new.c.digest) = new.c.number + 1;
+	return LP_OK;
+}
+
+/* A chunk comes out of the pack: is it new? */
+static enum lp_code written(struct lp_pack *p, struct lp_packed *m, struct lp_err *err)
+{
+	struct building *b = (struct building *)(void *)p;
+	const uint32_t *slot = b->slot.len ? find_slot(b, m->digest.b) : NULL;
+	uint32_t number;
+
+	m->drop = slot && *slot;
+	if (m->drop) {
+		number = *slot - 1;
+	} else {
+		number = chunk_count(b);
+		if (add_chunk(b, m, err))
+			return err->code;
+	}
+	return lp_buf_add(&b->use, &number, sizeof(number), SIZE_MAX, err);
+}
+
+static void look_at(struct building *b, size_t i)
+{
+	lp_spool_entry(b->in, lp_order_at(&b->order, i), &b->e, b->xattr, &b->body);
+}
+
+static bool has_data(const struct building *b)
+{
+	return b->e.kind == LP_ENTRY_NODE && S_ISREG(b->e.mode) && b->e.size;
+}
+
+static enum lp_code put_chunks(struct building *b, struct lp_err *err)
+{
+	for (size_t i = 0; i < b->order.count; i++) {
+		look_at(b, i);
+		for (uint64_t off = 0, n; has_data(b) && off < b->e.size; off += n) {
+			n = b->e.size - off < b->choice.chunk_bytes ? b->e.size - off
+								    : b->choice.chunk_bytes;
+			if (lp_pack_cut(&b->pack, (size_t)n, err) ||
+			    lp_pack_spool(&b->pack, b->body + off, n, err))
+				return err->code;
+		}
+	}
+	return lp_pack_flush(&b->pack, err);
+}
+
+/* The names of whiteouts are files here, as in the tar: who merges knows what they mean. */
+static void spell_whiteout(struct building *b)
+{
+	const char *name = strrchr(b->e.path, '/');
+	size_t dir = name ? (size_t)(name - b->e.path) + 1 : 0;
+
+	if (b->e.kind == LP_ENTRY_OPAQUE)
+		snprintf(b->path, sizeof(b->path), "%s%s" OPAQUE, b->e.path, *b->e.path ? "/" : "");
+	else
+		snprintf(b->path, sizeof(b->path), "%.*s" WHITEOUT "%s", (int)dir, b->e.path,
+			 b->e.path + dir);
+	b->e.kind = LP_ENTRY_NODE;
+	b->e.path = b->path;
+	b->e.mode = S_IFREG | (b->e.mode & 07777);
+	b->e.size = 0;
+}
+
+/* The extents of the file that is looked at; *next: the first of its uses. */
+static enum lp_code find_extents(const struct building *b, size_t *next, struct lp_buf *extents,
+				 struct lp_err *err)
+{
+	const uint32_t *use = (const uint32_t *)(const void *)b->use.p;
+
+	extents->len = 0;
+	for (uint64_t off = 0; off < b->e.size; off += b->choice.chunk_bytes) {
+		const struct lp_rafs_stored *c = stored_at(b, use[(*next)++]);
+		struct lp_extent x = {.off = off, .bytes = c->c.plain_bytes,
+				      .device_off = c->device_off, .device = 1};
+
+		if (lp_buf_add(extents, &x, sizeof(x), SIZE_MAX, err))
+			return err->code;
+	}
+	return LP_OK;
+}
+
+static enum lp_code make_tree(struct building *b, struct lp_err *err)
+{
+	LP_AUTO(lp_buf_free) struct lp_buf extents = {.p = NULL};
+	size_t next = 0;
+
+	if (lp_tree_open(&b->tree, err))
+		return err->code;
+	for (size_t i = 0; i < b->order.count; i++) {
+		look_at(b, i);
+		if (b->e.kind == LP_ENTRY_WHITEOUT || b->e.kind == LP_ENTRY_OPAQUE)
+			spell_whiteout(b);
+		if (has_data(b)) {
+			if (find_extents(b, &next, &extents, err))
+				return err->code;
+			b->e.extent = (const struct lp_extent *)(void *)extents.p;
+			b->e.nextent = extents.len / sizeof(*b->e.extent);
+		}
+		if (lp_tree_add(&b->tree, &b->e, err))
+			return err->code;
+	}
+	return lp_tree_end(&b->tree, err);
+}
+
+static enum lp_code list_section(struct building *b, const struct lp_rafs_section *s,
+				 struct lp_err *err)
+{
+	uint8_t entry[LP_RAFS_TOC_ENTRY];
+
+	lp_rafs_toc_print(s, entry);
+	return lp_buf_add(&b->toc, entry, sizeof(entry), SIZE_MAX, err);
+}
+
+static enum lp_code put_header(struct building *b, const char *name, uint64_t bytes,
+			       struct lp_err *err)
+{
+	uint8_t header[LP_RAFS_HEADER_BYTES];
+
+	lp_rafs_tail_header(name, bytes, header);
+	return put(b, header, sizeof(header), err);
+}
+
+/* The bytes of a section, by zstd if @small and that is smaller; listed, no header yet. */
+static enum lp_code put_section(struct building *b, const char *name, const struct lp_buf *plain,
+				bool small, struct lp_rafs_section *s, struct lp_err *err)
+{
+	LP_AUTO(lp_buf_free) struct lp_buf stored = {.p = NULL};
+	const struct lp_buf *what = plain;
+
+	*s = (struct lp_rafs_section){.codec = LP_CODEC_NONE, .off = b->at,
+				      .plain_bytes = plain->len};
+	snprintf(s->name, sizeof(s->name), "%s", name);
+	lp_digest_of(LP_SHA256, plain->p, plain->len, &s->digest);
+	if (small && lp_codec_zstd.encode(plain->p, plain->len, LEVEL_INFO, &stored, err))
+		return err->code;
+	if (small && stored.len < plain->len) {
+		s->codec = LP_CODEC_ZSTD;
+		what = &stored;
+	}
+	s->stored_bytes = what->len;
+	if (put(b, what->p, what->len, err))
+		return err->code;
+	return list_section(b, s, err);
+}
+
+/* The compression contexts, their header, the digests: v6. */
+static enum lp_code put_info(struct building *b, struct lp_err *err)
+{
+	LP_AUTO(lp_buf_free) struct lp_buf info = {.p = NULL};
+	LP_AUTO(lp_buf_free) struct lp_buf digests = {.p = NULL};
+	LP_AUTO(lp_buf_free) struct lp_buf head = {.p = NULL};
+	struct lp_rafs_blob *blob = &b->stock.blob;
+	struct lp_rafs_section s;
+	uint8_t entry[LP_RAFS_INFO_ENTRY];
+
+	for (uint32_t i = 0; i < chunk_count(b); i++) {
+		lp_rafs_info_print(&stored_at(b, i)->c, entry);
+		if (lp_buf_add(&info, entry, sizeof(entry), SIZE_MAX, err) ||
+		    lp_buf_add(&digests, stored_at(b, i)->c.digest, LP_RAFS_DIGEST, SIZE_MAX, err))
+			return err->code;
+	}
+	if (put_section(b, LP_RAFS_INFO, &info, true, &s, err) ||
+	    lp_buf_reserve(&head, LP_RAFS_INFO_HEAD, SIZE_MAX, err))
+		return err->code;
+	blob->info_codec = s.codec;
+	blob->info_off = s.off;
+	blob->info_stored = s.stored_bytes;
+	blob->info_plain = s.plain_bytes;
+	lp_rafs_info_head(blob, head.p);
+	head.len = LP_RAFS_INFO_HEAD;
+	if (put_section(b, LP_RAFS_INFO_HEADER, &head, false, &s, err) ||
+	    put_header(b, LP_RAFS_INFO, blob->info_stored + LP_RAFS_INFO_HEAD, err) ||
+	    put_section(b, LP_RAFS_DIGESTS, &digests, false, &s, err))
+		return err->code;
+	return put_header(b, LP_RAFS_DIGESTS, digests.len, err);
+}
+
+/* What stands behind the chunks and in front of the bootstrap. */
+static enum lp_code put_data_end(struct building *b, struct lp_err *err)
+{
+	struct lp_rafs_section s = {.name = LP_RAFS_DATA, .codec = LP_CODEC_NONE,
+				    .stored_bytes = b->at,
+				    .plain_bytes = b->stock.blob.plain_bytes};
+
+	uint8_t header[LP_RAFS_HEADER_BYTES];
+
+	b->stock.blob.nchunk = chunk_count(b);
+	if (!chunk_count(b))
+		return LP_OK;
+	/* The digest covers the header: so does that of nydus-image. */
+	lp_rafs_tail_header(LP_RAFS_DATA, b->at, header);
+	if (put_data(&b->hashing, header, sizeof(header), err))
+		return err->code;
+	lp_hash_end(&b->data, &s.digest);
+	if (list_section(b, &s, err))
+		return err->code;
+	return b->choice.version == 6 ? put_info(b, err) : LP_OK;
+}
+
+static enum lp_code print_boot(struct building *b, struct lp_buf *out, struct lp_err *err)
+{
+	LP_AUTO(lp_rafs_model_free) struct lp_rafs_model m = {
+		.tree = &b->tree, .stock = &b->stock, .nstock = 1,
+		.prefetch = b->options->prefetch, .nprefetch = b->options->nprefetch,
+		.chunk_bytes = b->choice.chunk_bytes, .kind = b->choice.kind,
+	};
+
+	b->stock.blob.stored_bytes = b->at;
+	if (lp_rafs_model_make(&m, err))
+		return err->code;
+	return b->choice.version == 6 ? lp_rafs_print_v6(&m, false, out, err)
+				      : lp_rafs_print_v5(&m, out, err);
+}
+
+static enum lp_code put_boot(struct building *b, struct lp_err *err)
+{
+	LP_AUTO(lp_buf_free) struct lp_buf boot = {.p = NULL};
+	bool toc = b->choice.version == 6;
+	struct lp_rafs_section s;
+
+	if (print_boot(b, &boot, err) ||
+	    put_section(b, LP_RAFS_IMAGE_BOOT, &boot, toc, &s, err) ||
+	    put_header(b, LP_RAFS_IMAGE_BOOT, s.stored_bytes, err))
+		return err->code;
+	if (!toc)
+		return LP_OK;
+	if (put(b, b->toc.p, b->toc.len, err))
+		return err->code;
+	return put_header(b, LP_RAFS_TOC_NAME, b->toc.len, err);
+}
+
+static enum lp_code begin(struct building *b, struct lp_err *err)
+{
+	const struct lp_build_options *o = b->options;
+	struct lp_rafs_blob *blob = &b->stock.blob;
+
+	if (lp_rafs_choose(o, &b->choice, err) ||
+	    lp_order_make(&b->order, b->in, o->prefetch, o->nprefetch, err) ||
+	    lp_pack_open(&b->pack, b->in, o, b->choice.codec, &b->hashing, err) ||
+	    lp_hash_begin(&b->data, LP_SHA256, err))
+		return err->code;
+	b->hashing.write = put_data;
+	b->pack.written = written;
+	b->pack.alg = b->choice.kind.alg;
+	b->pack.chunks = true;
+	lp_siphash_key(&b->key);
+	memcpy(blob->id, UNKNOWN_ID, sizeof(UNKNOWN_ID));
+	blob->codec = b->choice.kind.codec;
+	blob->features = LP_RAFS_INLINED_META | LP_RAFS_TAR_HEADER | LP_RAFS_TAR_TOC;
+	if (b->choice.version == 6)
+		blob->features |= LP_RAFS_ALIGNED | LP_RAFS_INFO_DIGEST | LP_RAFS_TOC;
+	return LP_OK;
+}
+
+enum lp_code lp_rafs_build(const struct lp_spool *in, const struct lp_build_options *options,
+			   struct lp_writer *out, struct lp_built *built, struct lp_err *err)
+{
+	LP_AUTO(building_free) struct building b = {.in = in, .options = options, .out = out};
+
+	*built = (struct lp_built){
+		.media_type = "application/vnd.oci.image.layer.nydus.blob.v1",
+		.note = {{LP_NOTE_NYDUS_BLOB, "true"}}, .nnote = 1,
+	};
+	if (begin(&b, err) || put_chunks(&b, err) || put_data_end(&b, err) || make_tree(&b, err) ||
+	    put_boot(&b, err))
+		return err->code;
+	built->plain_bytes = b.at;
+	return LP_OK;
+}
