@@ -135,6 +135,8 @@ enum lp_code lp_hash_begin(struct lp_hash *h, enum lp_alg alg, struct lp_err *er
 	EVP_MD_CTX *ctx;
 
 	*h = (struct lp_hash){.alg = alg};
+	if (alg == LP_NO_DIGEST)
+		return LP_OK;
 	if (alg == LP_BLAKE3) {
 		h->ctx = malloc(sizeof(struct lp_blake3));
 		if (!h->ctx)
@@ -155,6 +157,8 @@ void lp_hash_add(struct lp_hash *h, const void *p, size_t n)
 {
 	int ok;
 
+	if (h->alg == LP_NO_DIGEST)
+		return;
 	if (h->alg == LP_BLAKE3) {
 		lp_blake3_add(h->ctx, p, n);
 		return;
@@ -162,6 +166,23 @@ void lp_hash_add(struct lp_hash *h, const void *p, size_t n)
 	ok = EVP_DigestUpdate(h->ctx, p, n);
 	assert(ok == 1); /* see lp_digest_of() */
 	(void)ok;
+}
+
+enum lp_code lp_hash_now(const struct lp_hash *h, struct lp_digest *out, struct lp_err *err)
+{
+	EVP_MD_CTX *copy;
+	int ok;
+
+	*out = (struct lp_digest){.alg = h->alg};
+	if (h->alg == LP_BLAKE3) {
+		lp_blake3_end(h->ctx, out->b);
+		return LP_OK;
+	}
+	copy = EVP_MD_CTX_new();
+	ok = copy && EVP_MD_CTX_copy_ex(copy, h->ctx) == 1 &&
+	     EVP_DigestFinal_ex(copy, out->b, NULL) == 1;
+	EVP_MD_CTX_free(copy);
+	return ok ? LP_OK : lp_fail(err, LP_ESYSTEM, LP_NO_OFFSET, NULL, "copy a digest");
 }
 
 void lp_hash_end(struct lp_hash *h, struct lp_digest *out)

@@ -64,10 +64,17 @@ LP_MUST_CHECK enum lp_code lp_digest_check(const struct lp_digest *got,
 					   const char *rule, const char *what,
 					   struct lp_err *err);
 
-/* Start, feed and end a digest.  LP_ESYSTEM: memory ran out.  end leaves @h empty. */
+/*
+ * Start, feed and end a digest.  LP_ESYSTEM: memory ran out.  end leaves @h empty.
+ * LP_NO_DIGEST: nothing is computed, and it is not ended.
+ */
 LP_MUST_CHECK enum lp_code lp_hash_begin(struct lp_hash *h, enum lp_alg alg, struct lp_err *err);
 void lp_hash_add(struct lp_hash *h, const void *p, size_t n);
 void lp_hash_end(struct lp_hash *h, struct lp_digest *out);
+
+/* The digest of what was added so far; more may follow.  LP_ESYSTEM: no memory */
+LP_MUST_CHECK enum lp_code lp_hash_now(const struct lp_hash *h, struct lp_digest *out,
+				       struct lp_err *err);
 void lp_hash_free(struct lp_hash *h);
 
 #endif

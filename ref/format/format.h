@@ -88,13 +88,23 @@ struct lp_build_options {
 /* What build_layer() says about the blob it wrote. */
 struct lp_built {
 	const char *media_type;		/* static */
-	struct lp_digest diffid;	/* of the plain stream */
-	uint64_t plain_bytes;		/* its length */
+	struct lp_digest diffid;	/* of the plain stream; LP_NO_DIGEST: the blob's own */
+	struct lp_digest digest;	/* from builders: of the blob, which has bytes */
+	uint64_t bytes;
+	uint64_t plain_bytes;		/* of the plain stream */
 	struct {
 		const char *key;	/* static */
 		char value[LP_DIGEST_TEXT];
 	} note[LP_BUILT_NOTES];		/* annotations of the descriptor */
 	size_t nnote;
+};
+
+/* One layer that is encoded as its entries and bodies come. */
+struct lp_builder {
+	struct lp_sink sink;	/* entry and body alone */
+	/* Encode what is left.  Once; @built as from build_layer(). */
+	enum lp_code (*end)(struct lp_builder *b, struct lp_built *built, struct lp_err *err);
+	void (*free)(struct lp_builder *b);
 };
 
 struct lp_format {
@@ -126,6 +136,13 @@ struct lp_format {
 				    const struct lp_build_options *options,
 				    struct lp_writer *out, struct lp_built *built,
 				    struct lp_err *err);
+
+	/*
+	 * From formats that need not see all of a layer first: a way to encode one without a
+	 * spool, if there is no prefetch list.  NULL: there is none.
+	 */
+	enum lp_code (*builder)(const struct lp_build_options *options, struct lp_writer *out,
+				struct lp_builder **b, struct lp_err *err);
 
 	/*
 	 * From formats of whole images: encode the layer that comes last, the metadata of the

@@ -58,7 +58,7 @@ static int by_name_and_index(const void *a, const void *b)
 	return way ? way : x->index < y->index ? -1 : x->index > y->index;
 }
 
-static bool is_metadata(const char *path)
+bool lp_order_skips(const char *path)
 {
 	return !strcmp(path, LP_LANDMARK_PREFETCH) || !strcmp(path, LP_LANDMARK_NONE) ||
 	       !strcmp(path, LP_TOC_NAME);
@@ -75,7 +75,7 @@ static enum lp_code list_names(struct sorting *s, struct lp_err *err)
 		look_at(s, i);
 		n.path = s->e.path;
 		n.kind = s->e.kind == LP_ENTRY_HARDLINK ? LP_ENTRY_NODE : s->e.kind;
-		if (n.kind == LP_ENTRY_NODE && is_metadata(n.path)) {
+		if (n.kind == LP_ENTRY_NODE && lp_order_skips(n.path)) {
 			s->state[i] = DROPPED;
 			continue;
 		}

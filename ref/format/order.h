@@ -27,6 +27,9 @@ LP_MUST_CHECK enum lp_code lp_order_make(struct lp_order *o, const struct lp_spo
 					 struct lp_err *err);
 void lp_order_free(struct lp_order *o);
 
+/* Is @path, at the root, one of those that are dropped? */
+bool lp_order_skips(const char *path);
+
 /* The entry of the spool that stands at place @i. */
 size_t lp_order_at(const struct lp_order *o, size_t i);
 

@@ -44,7 +44,9 @@ static enum lp_code build(struct lp_parse *p, struct lp_source *blob, struct lp_
 	if (lp_hash_writer_open(&hash, &out.writer, LP_SHA256, err) ||
 	    b->options->to->build_image(b->blobs->d, blob, b->n, &o, &hash.writer, &built, err))
 		return err->code;
-	lp_made_pack(&built, &hash, &made);
+	built.bytes = hash.bytes;
+	lp_hash_end(&hash.hash, &built.digest);
+	lp_made_pack(&built, &made);
 	return lp_buf_add(result, &made, sizeof(made), sizeof(made), err);
 }
 

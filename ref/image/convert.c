@@ -43,28 +43,38 @@ static enum lp_code take_body(struct lp_sink *s, const void *p, size_t n, struct
 	return lp_spool_body(((struct spool_sink *)s)->spool, p, n, err);
 }
 
-static enum lp_code take_end(struct lp_sink *s, uint64_t device_bytes, struct lp_err *err)
+/* In the child: a spool, then all of it at once. */
+static enum lp_code build_spooled(struct work *w, struct lp_source *blob,
+				  const struct lp_build_options *o, struct lp_writer *out,
+				  struct lp_built *built, struct lp_err *err)
 {
-	(void)s, (void)device_bytes, (void)err;
+	LP_AUTO(lp_hash_writer_free) struct lp_hash_writer hash = {.hash = {.ctx = NULL}};
+	struct spool_sink sink = {.sink = {.entry = take_entry, .body = take_body},
+				  .spool = &w->spool};
+
+	if (lp_format_named("oci")->open(w->parse.layer, blob, 1, NULL, &sink.sink, err) ||
+	    lp_hash_writer_open(&hash, out, LP_SHA256, err) ||
+	    w->options->to->build_layer(&w->spool, o, &hash.writer, built, err))
+		return err->code;
+	built->bytes = hash.bytes;
+	lp_hash_end(&hash.hash, &built->digest);
 	return LP_OK;
 }
 
-static enum lp_code build(struct work *w, struct lp_made *m, struct lp_err *err)
+/* In the child: entry by entry. */
+static enum lp_code build_streamed(struct work *w, struct lp_source *blob,
+				   const struct lp_build_options *o, struct lp_writer *out,
+				   struct lp_built *built, struct lp_err *err)
 {
-	LP_AUTO(lp_pool_free) struct lp_pool pool = {.nthread = 0};
-	LP_AUTO(lp_hash_writer_free) struct lp_hash_writer hash = {.hash = {.ctx = NULL}};
-	struct lp_build_options o = w->options->build;
-	struct lp_built built = {.nnote = 0};
-	struct lp_fd_writer out;
+	struct lp_builder *b;
+	enum lp_code rc;
 
-	o.pool = &pool;
-	lp_fd_writer_open(&out, w->out);
-	if (lp_pool_start(&pool, w->options->threads, err) ||
-	    lp_hash_writer_open(&hash, &out.writer, LP_SHA256, err) ||
-	    w->options->to->build_layer(&w->spool, &o, &hash.writer, &built, err))
+	if (w->options->to->builder(o, out, &b, err))
 		return err->code;
-	lp_made_pack(&built, &hash, m);
-	return LP_OK;
+	rc = lp_format_named("oci")->open(w->parse.layer, blob, 1, NULL, &b->sink, err);
+	rc = rc ? rc : b->end(b, built, err);
+	b->free(b);
+	return rc;
 }
 
 /* In the child: every format that is a tar is read as one. */
@@ -72,18 +82,22 @@ static enum lp_code convert(struct lp_parse *p, struct lp_source *blob, struct l
 			    struct lp_err *err)
 {
 	struct work *w = (struct work *)((char *)p - offsetof(struct work, parse));
-	const struct lp_format *from = lp_format_named("oci");
-	struct lp_open_options options = {.allow_unverified = false};
-	struct spool_sink sink = {
-		.sink = {.entry = take_entry, .body = take_body, .end_tree = take_end},
-		.spool = &w->spool,
-	};
+	LP_AUTO(lp_pool_free) struct lp_pool pool = {.nthread = 0};
+	struct lp_build_options o = w->options->build;
+	struct lp_built built = {.nnote = 0};
+	struct lp_fd_writer out;
 	struct lp_made m;
 
-	if (from->open(p->layer, blob, 1, &options, &sink.sink, err) || build(w, &m, err) ||
-	    lp_buf_add(result, &m, sizeof(m), sizeof(m), err))
+	o.pool = &pool;
+	lp_fd_writer_open(&out, w->out);
+	if (lp_pool_start(&pool, w->options->threads, err))
 		return err->code;
-	return LP_OK;
+	if (w->options->to->builder && !o.nprefetch
+		    ? build_streamed(w, blob, &o, &out.writer, &built, err)
+		    : build_spooled(w, blob, &o, &out.writer, &built, err))
+		return err->code;
+	lp_made_pack(&built, &m);
+	return lp_buf_add(result, &m, sizeof(m), sizeof(m), err);
 }
 
 static void tell_progress(struct lp_parse *p, uint64_t bytes)

@@ -6,11 +6,10 @@
 
 #define RULE_RESULT "image.parser.result"
 
-void lp_made_pack(const struct lp_built *built, struct lp_hash_writer *hash, struct lp_made *out)
+void lp_made_pack(const struct lp_built *built, struct lp_made *out)
 {
-	*out = (struct lp_made){.bytes = hash->bytes, .diffid = built->diffid,
-				.nnote = (uint32_t)built->nnote};
-	lp_hash_end(&hash->hash, &out->digest);
+	*out = (struct lp_made){.digest = built->digest, .bytes = built->bytes,
+				.diffid = built->diffid, .nnote = (uint32_t)built->nnote};
 	if (!out->diffid.alg)
 		out->diffid = out->digest;
 	snprintf(out->media_type, sizeof(out->media_type), "%s", built->media_type);

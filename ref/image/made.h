@@ -16,8 +16,8 @@ struct lp_made {
 	} note[LP_BUILT_NOTES];
 };
 
-/* In the child: the blob @built, whose bytes passed through @hash, which ends here. */
-void lp_made_pack(const struct lp_built *built, struct lp_hash_writer *hash, struct lp_made *out);
+/* In the child: what is said of @built, whose digest and bytes are set. */
+void lp_made_pack(const struct lp_built *built, struct lp_made *out);
 
 /*
  * lp_made_accept - in the parent: a descriptor of what is in @result.

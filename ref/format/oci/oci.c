@@ -110,7 +110,8 @@ static enum lp_code begin(struct opening *o, struct lp_source *source, struct lp
 	if (lp_source_stream(source, &stored, err) || lp_peek_open(&o->peek, stored, PEEK, err) ||
 	    lp_decoder_open(&o->decoder, lp_codec_guess(o->peek.p, o->peek.bytes),
 			    &o->peek.reader, err) ||
-	    lp_hash_reader_open(&o->plain, &o->decoder.reader, LP_SHA256, err) ||
+	    lp_hash_reader_open(&o->plain, &o->decoder.reader,
+				o->sink->diffid ? LP_SHA256 : LP_NO_DIGEST, err) ||
 	    lp_tar_open(&o->tar, &o->plain.reader, err))
 		return err->code;
 	o->marker = (struct lp_marker){FRAME_BYTES, take_mark};
@@ -182,9 +183,11 @@ static enum lp_code end(struct opening *o, uint64_t blob_bytes, struct lp_err *e
 	if (lp_read_rest(&o->plain.reader, NULL, err) ||
 	    tell_frame(o, blob_bytes, o->plain.bytes, err))
 		return err->code;
-	lp_hash_end(&o->plain.hash, &diffid);
-	if (s->diffid && s->diffid(s, &diffid, err))
-		return err->code;
+	if (s->diffid) {
+		lp_hash_end(&o->plain.hash, &diffid);
+		if (s->diffid(s, &diffid, err))
+			return err->code;
+	}
 	return s->end_tree ? s->end_tree(s, o->device_bytes, err) : LP_OK;
 }
 

@@ -18,24 +18,25 @@
 #define LEVEL_INFO 3	/* zstd's, of sections; as nydus-image */
 
 struct building {
-	struct lp_pack pack;		/* first: written() is called with it */
-	const struct lp_spool *in;
-	const struct lp_build_options *options;
+	struct lp_builder builder;	/* first: entry() and body() are called with it */
+	struct lp_pack pack;
+	struct lp_build_options options;
 	struct lp_rafs_choice choice;
-	struct lp_order order;
+	struct lp_spool names;		/* entries without bodies */
+	struct lp_buf size;		/* of uint64_t: of their bodies */
+	uint64_t body_left, chunk_left;	/* of the body that comes */
 	struct lp_rafs_stock stock;	/* the blob, and its chunks in their order */
 	struct lp_buf use;		/* of uint32_t: the chunks of files, one behind the other */
 	struct lp_buf slot;		/* of uint32_t: digest -> chunk and 1; 0: free */
 	struct lp_siphash_key key;
 	struct lp_tree tree;
-	struct lp_hash data;		/* of the stored chunks, and of the header behind them */
-	struct lp_writer hashing;	/* what the pack writes to: data, then out */
+	struct lp_hash hash;		/* of the blob */
+	struct lp_writer hashing;	/* what all writes go to: hash, then out */
 	struct lp_writer *out;
 	uint64_t at;			/* bytes of the blob that are written */
 	struct lp_buf toc;		/* entries */
 	/* The entry that is looked at. */
 	struct lp_entry e;
-	uint64_t body;
 	char path[LP_PATH_MAX + sizeof(OPAQUE)];
 	struct lp_xattr xattr[LP_SPOOL_XATTRS];
 };
@@ -43,13 +44,15 @@ struct building {
 static void building_free(struct building *b)
 {
 	lp_pack_free(&b->pack);
-	lp_order_free(&b->order);
+	lp_spool_free(&b->names);
+	lp_buf_free(&b->size);
 	lp_buf_free(&b->stock.chunk);
 	lp_buf_free(&b->use);
 	lp_buf_free(&b->slot);
 	lp_buf_free(&b->toc);
 	lp_tree_free(&b->tree);
-	lp_hash_free(&b->data);
+	lp_hash_free(&b->hash);
+	free(b);
 }
 
 enum lp_code lp_rafs_choose(const struct lp_build_options *o, struct lp_rafs_choice *out,
@@ -75,19 +78,18 @@ enum lp_code lp_rafs_choose(const struct lp_build_options *o, struct lp_rafs_cho
 	return LP_OK;
 }
 
-/* What passes to the blob, counted and digested. */
-static enum lp_code put(struct building *b, const void *p, size_t n, struct lp_err *err)
+static enum lp_code put_hashed(struct lp_writer *w, const void *p, size_t n, struct lp_err *err)
 {
+	struct building *b = (struct building *)((char *)w - offsetof(struct building, hashing));
+
+	lp_hash_add(&b->hash, p, n);
 	b->at += n;
 	return lp_write(b->out, p, n, err);
 }
 
-static enum lp_code put_data(struct lp_writer *w, const void *p, size_t n, struct lp_err *err)
+static enum lp_code put(struct building *b, const void *p, size_t n, struct lp_err *err)
 {
-	struct building *b = (struct building *)((char *)w - offsetof(struct building, hashing));
-
-	lp_hash_add(&b->data, p, n);
-	return put(b, p, n, err);
+	return lp_write(&b->hashing, p, n, err);
 }
 
 static struct lp_rafs_stored *stored_at(const struct building *b, size_t i)
@@ -161,7 +163,7 @@ static enum lp_code add_chunk(struct building *b, const struct lp_packed *m, str
 /* A chunk comes out of the pack: is it new? */
 static enum lp_code written(struct lp_pack *p, struct lp_packed *m, struct lp_err *err)
 {
-	struct building *b = (struct building *)(void *)p;
+	struct building *b = (struct building *)((char *)p - offsetof(struct building, pack));
 	const uint32_t *slot = b->slot.len ? find_slot(b, m->digest.b) : NULL;
 	uint32_t number;
 
@@ -176,29 +178,62 @@ static enum lp_code written(struct lp_pack *p, struct lp_packed *m, struct lp_er
 	return lp_buf_add(&b->use, &number, sizeof(number), SIZE_MAX, err);
 }
 
-static void look_at(struct building *b, size_t i)
+static bool has_data(const struct lp_entry *e)
 {
-	lp_spool_entry(b->in, lp_order_at(&b->order, i), &b->e, b->xattr, &b->body);
+	return e->kind == LP_ENTRY_NODE && S_ISREG(e->mode) && e->size;
 }
 
-static bool has_data(const struct building *b)
+/* The chunk that begins with @left bytes of a file to come. */
+static uint64_t chunk_bytes(const struct building *b, uint64_t left)
 {
-	return b->e.kind == LP_ENTRY_NODE && S_ISREG(b->e.mode) && b->e.size;
+	return left < b->choice.chunk_bytes ? left : b->choice.chunk_bytes;
 }
 
-static enum lp_code put_chunks(struct building *b, struct lp_err *err)
+/* Remember the name. */
+static enum lp_code keep_name(struct building *b, const struct lp_entry *e, struct lp_err *err)
 {
-	for (size_t i = 0; i < b->order.count; i++) {
-		look_at(b, i);
-		for (uint64_t off = 0, n; has_data(b) && off < b->e.size; off += n) {
-			n = b->e.size - off < b->choice.chunk_bytes ? b->e.size - off
-								    : b->choice.chunk_bytes;
-			if (lp_pack_cut(&b->pack, (size_t)n, err) ||
-			    lp_pack_spool(&b->pack, b->body + off, n, err))
+	uint64_t size = has_data(e) ? e->size : 0;
+	struct lp_entry bodiless = *e;
+
+	bodiless.size = 0;
+	if (lp_spool_add(&b->names, &bodiless, err))
+		return err->code;
+	return lp_buf_add(&b->size, &size, sizeof(size), SIZE_MAX, err);
+}
+
+static enum lp_code take_entry(struct lp_sink *s, const struct lp_entry *e, struct lp_err *err)
+{
+	struct building *b = (struct building *)(void *)s;
+
+	if (lp_order_skips(e->path))
+		return LP_OK;
+	b->body_left = has_data(e) ? e->size : 0;
+	b->chunk_left = 0;
+	return keep_name(b, e, err);
+}
+
+static enum lp_code take_body(struct lp_sink *s, const void *p, size_t n, struct lp_err *err)
+{
+	struct building *b = (struct building *)(void *)s;
+	const uint8_t *at = p;
+
+	while (n && b->body_left) {
+		size_t part;
+
+		if (!b->chunk_left) {
+			b->chunk_left = chunk_bytes(b, b->body_left);
+			if (lp_pack_cut(&b->pack, (size_t)b->chunk_left, err))
 				return err->code;
 		}
+		part = n < b->chunk_left ? n : (size_t)b->chunk_left;
+		if (lp_pack_add(&b->pack, at, part, err))
+			return err->code;
+		at += part;
+		n -= part;
+		b->chunk_left -= part;
+		b->body_left -= part;
 	}
-	return lp_pack_flush(&b->pack, err);
+	return LP_OK;
 }
 
 /* The names of whiteouts are files here, as in the tar: who merges knows what they mean. */
@@ -239,15 +274,18 @@ static enum lp_code find_extents(const struct building *b, size_t *next, struct 
 static enum lp_code make_tree(struct building *b, struct lp_err *err)
 {
 	LP_AUTO(lp_buf_free) struct lp_buf extents = {.p = NULL};
+	const uint64_t *size = (const uint64_t *)(const void *)b->size.p;
+	uint64_t body;
 	size_t next = 0;
 
 	if (lp_tree_open(&b->tree, err))
 		return err->code;
-	for (size_t i = 0; i < b->order.count; i++) {
-		look_at(b, i);
+	for (size_t i = 0; i < b->names.count; i++) {
+		lp_spool_entry(&b->names, i, &b->e, b->xattr, &body);
+		b->e.size = size[i];
 		if (b->e.kind == LP_ENTRY_WHITEOUT || b->e.kind == LP_ENTRY_OPAQUE)
 			spell_whiteout(b);
-		if (has_data(b)) {
+		if (has_data(&b->e)) {
 			if (find_extents(b, &next, &extents, err))
 				return err->code;
 			b->e.extent = (const struct lp_extent *)(void *)extents.p;
@@ -339,17 +377,12 @@ static enum lp_code put_data_end(struct building *b, struct lp_err *err)
 				    .stored_bytes = b->at,
 				    .plain_bytes = b->stock.blob.plain_bytes};
 
-	uint8_t header[LP_RAFS_HEADER_BYTES];
-
 	b->stock.blob.nchunk = chunk_count(b);
 	if (!chunk_count(b))
 		return LP_OK;
 	/* The digest covers the header: so does that of nydus-image. */
-	lp_rafs_tail_header(LP_RAFS_DATA, b->at, header);
-	if (put_data(&b->hashing, header, sizeof(header), err))
-		return err->code;
-	lp_hash_end(&b->data, &s.digest);
-	if (list_section(b, &s, err))
+	if (put_header(b, LP_RAFS_DATA, b->at, err) || lp_hash_now(&b->hash, &s.digest, err) ||
+	    list_section(b, &s, err))
 		return err->code;
 	return b->choice.version == 6 ? put_info(b, err) : LP_OK;
 }
@@ -358,7 +391,7 @@ static enum lp_code print_boot(struct building *b, struct lp_buf *out, struct lp
 {
 	LP_AUTO(lp_rafs_model_free) struct lp_rafs_model m = {
 		.tree = &b->tree, .stock = &b->stock, .nstock = 1,
-		.prefetch = b->options->prefetch, .nprefetch = b->options->nprefetch,
+		.prefetch = b->options.prefetch, .nprefetch = b->options.nprefetch,
 		.chunk_bytes = b->choice.chunk_bytes, .kind = b->choice.kind,
 	};
 
@@ -386,17 +419,40 @@ static enum lp_code put_boot(struct building *b, struct lp_err *err)
 	return put_header(b, LP_RAFS_TOC_NAME, b->toc.len, err);
 }
 
-static enum lp_code begin(struct building *b, struct lp_err *err)
+static enum lp_code end(struct lp_builder *builder, struct lp_built *built, struct lp_err *err)
 {
-	const struct lp_build_options *o = b->options;
+	struct building *b = (struct building *)(void *)builder;
+
+	*built = (struct lp_built){
+		.media_type = "application/vnd.oci.image.layer.nydus.blob.v1",
+		.note = {{LP_NOTE_NYDUS_BLOB, "true"}}, .nnote = 1,
+	};
+	if (lp_pack_flush(&b->pack, err) || put_data_end(b, err) || make_tree(b, err) ||
+	    put_boot(b, err))
+		return err->code;
+	lp_hash_end(&b->hash, &built->digest);
+	built->bytes = built->plain_bytes = b->at;
+	return LP_OK;
+}
+
+static void free_builder(struct lp_builder *builder)
+{
+	building_free((struct building *)(void *)builder);
+}
+
+static enum lp_code begin(struct building *b, const struct lp_spool *in, struct lp_err *err)
+{
+	const struct lp_build_options *o = &b->options;
 	struct lp_rafs_blob *blob = &b->stock.blob;
 
+	b->builder = (struct lp_builder){.sink = {.entry = take_entry, .body = take_body},
+					 .end = end, .free = free_builder};
+	b->names.fd = -1;
+	b->hashing.write = put_hashed;
 	if (lp_rafs_choose(o, &b->choice, err) ||
-	    lp_order_make(&b->order, b->in, o->prefetch, o->nprefetch, err) ||
-	    lp_pack_open(&b->pack, b->in, o, b->choice.codec, &b->hashing, err) ||
-	    lp_hash_begin(&b->data, LP_SHA256, err))
+	    lp_pack_open(&b->pack, in, o, b->choice.codec, &b->hashing, err) ||
+	    lp_hash_begin(&b->hash, LP_SHA256, err))
 		return err->code;
-	b->hashing.write = put_data;
 	b->pack.written = written;
 	b->pack.alg = b->choice.kind.alg;
 	b->pack.chunks = true;
@@ -409,18 +465,65 @@ static enum lp_code begin(struct building *b, struct lp_err *err)
 	return LP_OK;
 }
 
+static enum lp_code open_building(const struct lp_build_options *options,
+				  const struct lp_spool *in, struct lp_writer *out,
+				  struct building **b, struct lp_err *err)
+{
+	*b = calloc(1, sizeof(**b));
+	if (!*b)
+		return lp_fail_errno(err, "calloc");
+	(*b)->options = *options;
+	(*b)->out = out;
+	if (!begin(*b, in, err))
+		return LP_OK;
+	building_free(*b);
+	*b = NULL;
+	return err->code;
+}
+
+enum lp_code lp_rafs_builder(const struct lp_build_options *options, struct lp_writer *out,
+			     struct lp_builder **b, struct lp_err *err)
+{
+	struct building *new;
+
+	if (open_building(options, NULL, out, &new, err))
+		return err->code;
+	*b = &new->builder;
+	return LP_OK;
+}
+
+/* The entries of a spool in their order, bodies by pieces that the pool reads. */
+static enum lp_code put_spool(struct building *b, const struct lp_spool *in, struct lp_err *err)
+{
+	LP_AUTO(lp_order_free) struct lp_order order = {.count = 0};
+	uint64_t body;
+
+	if (lp_order_make(&order, in, b->options.prefetch, b->options.nprefetch, err))
+		return err->code;
+	for (size_t i = 0; i < order.count; i++) {
+		lp_spool_entry(in, lp_order_at(&order, i), &b->e, b->xattr, &body);
+		if (keep_name(b, &b->e, err))
+			return err->code;
+		for (uint64_t off = 0, n; has_data(&b->e) && off < b->e.size; off += n) {
+			n = chunk_bytes(b, b->e.size - off);
+			if (lp_pack_cut(&b->pack, (size_t)n, err) ||
+			    lp_pack_spool(&b->pack, body + off, n, err))
+				return err->code;
+		}
+	}
+	return LP_OK;
+}
+
 enum lp_code lp_rafs_build(const struct lp_spool *in, const struct lp_build_options *options,
 			   struct lp_writer *out, struct lp_built *built, struct lp_err *err)
 {
-	LP_AUTO(building_free) struct building b = {.in = in, .options = options, .out = out};
+	struct building *b;
+	enum lp_code rc;
 
-	*built = (struct lp_built){
-		.media_type = "application/vnd.oci.image.layer.nydus.blob.v1",
-		.note = {{LP_NOTE_NYDUS_BLOB, "true"}}, .nnote = 1,
-	};
-	if (begin(&b, err) || put_chunks(&b, err) || put_data_end(&b, err) || make_tree(&b, err) ||
-	    put_boot(&b, err))
+	if (open_building(options, in, out, &b, err))
 		return err->code;
-	built->plain_bytes = b.at;
-	return LP_OK;
+	rc = put_spool(b, in, err);
+	rc = rc ? rc : end(&b->builder, built, err);
+	building_free(b);
+	return rc;
 }

@@ -31,6 +31,11 @@ LP_MUST_CHECK enum lp_code lp_rafs_build(const struct lp_spool *in,
 					 struct lp_writer *out, struct lp_built *built,
 					 struct lp_err *err);
 
+/* lp_format.builder */
+LP_MUST_CHECK enum lp_code lp_rafs_builder(const struct lp_build_options *options,
+					   struct lp_writer *out, struct lp_builder **b,
+					   struct lp_err *err);
+
 /* lp_format.build_image */
 LP_MUST_CHECK enum lp_code lp_rafs_merge(const struct lp_descriptor *d, struct lp_source *source,
 					 size_t n, const struct lp_build_options *options,

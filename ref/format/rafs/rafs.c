@@ -66,5 +66,6 @@ const struct lp_format lp_fmt_rafs = {
 	.probe = rafs_probe,
 	.open = rafs_open,
 	.build_layer = lp_rafs_build,
+	.builder = lp_rafs_builder,
 	.build_image = lp_rafs_merge,
 };
