@@ -4,7 +4,9 @@
 #include "cmd/common.h"
 #include "format/format.h"
 #include "image/agree.h"
+#include "image/flatten.h"
 #include "image/publish.h"
+#include "image/verify.h"
 
 #include <stdio.h>
 
@@ -107,6 +109,7 @@ static enum lp_code check_all(const struct args *a, struct lp_image *i, struct w
 					     .progress = &progress};
 	uint64_t bytes = 0;
 	enum lp_code rc;
+	bool whole = false;
 
 	for (size_t n = 0; n < i->manifest.nlayer; n++)
 		bytes += 2 * i->manifest.layer[n].bytes;
@@ -114,7 +117,10 @@ static enum lp_code check_all(const struct args *a, struct lp_image *i, struct w
 	rc = lp_publish(i, &w->lazy, &o, err);
 	rc = rc ? rc : lp_fill(i, &w->lazy, &progress, err);
 	rc = rc ? rc : lp_filler_open(&lazy, i, &w->lazy, err);
-	if (!rc && has_lazy_layer(&lazy.local))
+	rc = rc ? rc : lp_flatten_wanted(i, &whole, err);
+	if (!rc && whole)
+		rc = lp_verify(i, &progress, err);
+	else if (!rc && has_lazy_layer(&lazy.local))
 		rc = check_plain(w, i, &lazy, &progress, err);
 	lp_progress_end(&progress);
 	return rc;

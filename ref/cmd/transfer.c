@@ -30,6 +30,7 @@ enum lp_code lp_transfer(const struct lp_common *c, const char *from, const char
 	    lp_target_open(&target, &ref, &options.registry, o.tmp, err))
 		return err->code;
 	o.progress = &progress;
+	o.store = c->store;
 	lp_progress_start(&progress, o.to ? "convert" : "copy", layer_bytes(&image));
 	rc = lp_convert(&image, &target, &o, &digest, err);
 	lp_progress_end(&progress);

@@ -131,6 +131,13 @@ struct lp_format {
 			     const struct lp_open_options *options, struct lp_sink *sink,
 			     struct lp_err *err);
 
+	/*
+	 * From formats of whole images, with what open() gets: what blobs say beyond what
+	 * open() needs agrees with the metadata, for whoever goes by the former.
+	 */
+	enum lp_code (*check)(const struct lp_descriptor *d, struct lp_source *source, size_t n,
+			      struct lp_err *err);
+
 	/* Encode one layer.  Its digest and size are what passes through @out. */
 	enum lp_code (*build_layer)(const struct lp_spool *in,
 				    const struct lp_build_options *options,

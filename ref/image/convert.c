@@ -2,6 +2,7 @@
 #include "image/convert.h"
 
 #include "image/bundle.h"
+#include "image/flatten.h"
 #include "image/made.h"
 #include "image/parse.h"
 
@@ -19,6 +20,7 @@ struct work {
 	struct lp_image *from;
 	struct lp_target *to;
 	size_t n;
+	bool flat;			/* all of the image is one layer */
 	struct lp_spool spool;
 	int out;			/* the new blob */
 	struct lp_descriptor made;
@@ -43,7 +45,21 @@ static enum lp_code take_body(struct lp_sink *s, const void *p, size_t n, struct
 	return lp_spool_body(((struct spool_sink *)s)->spool, p, n, err);
 }
 
-/* In the child: a spool, then all of it at once. */
+/* What is to be encoded: a layer, every format that is a tar read as one; or the image. */
+static enum lp_code feed(struct work *w, struct lp_source *blob, struct lp_sink *sink,
+			 struct lp_err *err)
+{
+	LP_AUTO(lp_store_free) struct lp_store store = {.dir = -1};
+
+	if (!w->flat)
+		return lp_format_named("oci")->open(w->parse.layer, blob, 1, NULL, sink, err);
+	if (lp_store_open(&store, w->options->store, err))
+		return err->code;
+	store.later = true;
+	return lp_flatten(w->from, &store, sink, err);
+}
+
+/* A spool, then all of it at once. */
 static enum lp_code build_spooled(struct work *w, struct lp_source *blob,
 				  const struct lp_build_options *o, struct lp_writer *out,
 				  struct lp_built *built, struct lp_err *err)
@@ -52,7 +68,7 @@ static enum lp_code build_spooled(struct work *w, struct lp_source *blob,
 	struct spool_sink sink = {.sink = {.entry = take_entry, .body = take_body},
 				  .spool = &w->spool};
 
-	if (lp_format_named("oci")->open(w->parse.layer, blob, 1, NULL, &sink.sink, err) ||
+	if (feed(w, blob, &sink.sink, err) ||
 	    lp_hash_writer_open(&hash, out, LP_SHA256, err) ||
 	    w->options->to->build_layer(&w->spool, o, &hash.writer, built, err))
 		return err->code;
@@ -61,7 +77,7 @@ static enum lp_code build_spooled(struct work *w, struct lp_source *blob,
 	return LP_OK;
 }
 
-/* In the child: entry by entry. */
+/* Entry by entry. */
 static enum lp_code build_streamed(struct work *w, struct lp_source *blob,
 				   const struct lp_build_options *o, struct lp_writer *out,
 				   struct lp_built *built, struct lp_err *err)
@@ -71,13 +87,13 @@ static enum lp_code build_streamed(struct work *w, struct lp_source *blob,
 
 	if (w->options->to->builder(o, out, &b, err))
 		return err->code;
-	rc = lp_format_named("oci")->open(w->parse.layer, blob, 1, NULL, &b->sink, err);
+	rc = feed(w, blob, &b->sink, err);
 	rc = rc ? rc : b->end(b, built, err);
 	b->free(b);
 	return rc;
 }
 
-/* In the child: every format that is a tar is read as one. */
+/* In the child; of what is flattened, in this process: that was parsed and checked before. */
 static enum lp_code convert(struct lp_parse *p, struct lp_source *blob, struct lp_buf *result,
 			    struct lp_err *err)
 {
@@ -116,14 +132,15 @@ static enum lp_code convert_layer(struct work *w, struct lp_err *err)
 
 	if (lp_target_stage(w->to, &w->out, err) ||
 	    lp_spool_open(&w->spool, w->options->tmp, err) ||
-	    lp_image_source(w->from, w->n, &source, err))
+	    (!w->flat && lp_image_source(w->from, w->n, &source, err)))
 		return err->code;
 	keep[0] = w->out;
 	keep[1] = w->spool.fd;
 	w->parse = (struct lp_parse){.run = convert, .layer = &w->from->manifest.layer[w->n],
 				     .keep = keep, .nkeep = 2, .dir = -1, .threads = true,
 				     .progress = tell_progress};
-	if (lp_parse_run(&w->parse, &source, 1, &result, err) ||
+	if ((w->flat ? convert(&w->parse, NULL, &result, err)
+		     : lp_parse_run(&w->parse, &source, 1, &result, err)) ||
 	    lp_made_accept(&result, &w->made, &w->diffid, err) ||
 	    lp_target_keep(w->to, &w->made, w->out, err))
 		return err->code;
@@ -204,10 +221,11 @@ static enum lp_code bundle(struct work *w, size_t n, struct lp_descriptor *d,
 }
 
 /* The documents of the new image. */
-static enum lp_code finish(struct work *w, struct lp_image *from, struct lp_target *to,
-			   struct lp_digest *digest, struct lp_err *err)
+static enum lp_code finish(struct work *w, size_t n, struct lp_digest *digest,
+			   struct lp_err *err)
 {
-	size_t n = from->manifest.nlayer;
+	struct lp_image *from = w->from;
+	struct lp_target *to = w->to;
 	struct lp_manifest m = {.notes = from->manifest.notes, .nlayer = n};
 	LP_AUTO(lp_buf_free) struct lp_buf config = {0};
 	struct lp_digest *diffid = calloc(n + 2, sizeof(*diffid));
@@ -249,19 +267,22 @@ enum lp_code lp_convert(struct lp_image *from, struct lp_target *to,
 	size_t n = from->manifest.nlayer;
 	struct work *w;
 	enum lp_code rc;
+	bool flat = false;
 
-	if (lp_image_config(from, err))
+	if (lp_image_config(from, err) || (o->to && lp_flatten_wanted(from, &flat, err)))
 		return err->code;
+	if (flat)
+		n = 1;
 	w = calloc(n + 1, sizeof(*w));
 	if (!w)
 		return lp_fail_errno(err, "%zu layers", n);
 	for (size_t i = 0; i < n; i++)
 		w[i] = (struct work){.job = {.run = run_layer}, .options = o, .from = from,
-				     .to = to, .n = i, .out = -1,
+				     .to = to, .n = i, .flat = flat, .out = -1,
 				     .spool = {.fd = -1}};
 	rc = run_layers(w, n, err);
 	if (!rc && o->to)
-		rc = finish(w, from, to, digest, err);
+		rc = finish(w, n, digest, err);
 	else if (!rc)
 		rc = lp_target_finish_copy(to, from, err);
 	if (!rc && !o->to)

@@ -4,6 +4,7 @@
  *
  *	layer --sandboxed child: stream -> spool -> build_layer--> blob --> target
  *	blobs of a format of whole images --bundle--> its last layer --> target
+ *	an image of such a format --flatten--> one layer
  *
  * Layers of the same digest are converted once.  The output depends on the input and the
  * options only, never on the number of processors.
@@ -20,6 +21,7 @@ struct lp_convert_options {
 	struct lp_build_options build;	/* pool and scratch are not the caller's */
 	size_t threads;			/* for each layer; 0: one per processor */
 	int tmp;			/* an open directory for spools */
+	const char *store;		/* where images are flattened; NULL: the user's own */
 	struct lp_progress *progress;	/* or NULL */
 };
 

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import pathlib
+import struct
 import tarfile
 
 import embedded
@@ -188,3 +189,62 @@ def test_the_kernel_mounts_our_bootstrap(zoo, tmp_path, store):
                                     "--to=rafs6 --digester=md5", "--to=oci --digester=sha256"])
 def test_options_that_rafs_does_not_have(option, zoo, tmp_path):
     run(LAZYPULL, "convert", f"oci:{zoo}", f"oci:{tmp_path}/out", *option.split(), status=2)
+
+
+@pytest.mark.parametrize("target", ["oci", "estargz", "rafs5", "rafs6"])
+@pytest.mark.parametrize("source", ["rafs5", "rafs6"])
+def test_conversions_keep_the_tree(source, target, zoo, tmp_path, store):
+    nydus_image = convert(zoo, tmp_path / "nydus", f"--to={source}")
+    run(LAZYPULL, "convert", f"--store={store}", f"oci:{nydus_image}", f"oci:{tmp_path}/other",
+        f"--to={target}")
+    assert lines_of(tree(f"oci:{tmp_path}/other", store)) == lines_of(tree(f"oci:{zoo}", store))
+
+
+def sections(blob):
+    """{name: (offset, stored bytes)} by the table of contents, and the table itself."""
+    size = int(blob[-512 + 124:-512 + 135], 8)
+    start = len(blob) - 512 - size
+    found = {"rafs.blob.toc": (start, size)}
+    for at in range(start, start + size, 128):
+        name = blob[at + 8:at + 24].rstrip(b"\0").decode()
+        found[name] = struct.unpack_from("<QQ", blob, at + 56)
+    return found
+
+
+def changed(work, boot, blob, change):
+    """A layout of the image with another blob, by whose digest the bootstrap is made to go."""
+    other = bytearray(blob)
+    change(other)
+    boot = boot.replace(embedded.digest(blob)[7:].encode(), embedded.digest(other)[7:].encode())
+    return nydus.write_layout(work, boot, [bytes(other)], 6)
+
+
+@pytest.mark.parametrize("section,at,rules", [
+    ("image.blob", 3, ["layer.chunk.digest"]),
+    ("blob.meta", -1, ["codec", "rafs6.info.chunk", "rafs.toc.digest"]),
+    ("blob.meta.header", 12, ["rafs6.info.header"]),
+    ("blob.meta.header", 2000, ["rafs6.info.header"]),
+    ("blob.digest", 40, ["rafs.toc.digest"]),
+    ("image.boot", 30, ["codec", "rafs.toc.digest"]),
+    ("rafs.blob.toc", 128 + 24, ["rafs.toc.digest"]),
+    ("rafs.blob.toc", 128 + 63, ["rafs.toc.entry"]),
+])
+def test_check_reads_what_nydusd_goes_by(section, at, rules, tmp_path):
+    def flip(data):
+        off, size = sections(data)[section]
+        data[off + (at if at >= 0 else size + at)] ^= 0x41
+
+    embedded.write_layout(tmp_path / "one", plain_layers()[:1])
+    layout = ours(tmp_path / "one", tmp_path / "one6", 6, "none", "sha256")
+    boot, blobs = nydus.parts(layout)
+    bad = changed(tmp_path / "bad", boot, blobs[0], flip)
+    failed = run(LAZYPULL, "check", f"--store={tmp_path}/store", f"oci:{bad}", status=1)
+    assert any(rule in failed for rule in rules), failed
+
+
+def test_check_accepts_images_of_both(plain, tmp_path):
+    for version in 5, 6:
+        boot, blobs = nydus.create(tmp_path / f"v{version}", plain_layers(), version)
+        theirs = nydus.write_layout(tmp_path / f"theirs{version}", boot, blobs, version)
+        for layout in theirs, ours(plain, tmp_path / f"ours{version}", version, "zstd", "blake3"):
+            assert "verified" in run(LAZYPULL, "check", f"--store={tmp_path}/store", f"oci:{layout}")

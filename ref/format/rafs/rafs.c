@@ -8,6 +8,7 @@
  */
 #include "format/rafs/boot.h"
 #include "format/rafs/build.h"
+#include "format/rafs/check.h"
 #include "format/rafs/v5.h"
 #include "format/rafs/v6.h"
 
@@ -65,6 +66,7 @@ const struct lp_format lp_fmt_rafs = {
 	.image = true,
 	.probe = rafs_probe,
 	.open = rafs_open,
+	.check = lp_rafs_check,
 	.build_layer = lp_rafs_build,
 	.builder = lp_rafs_builder,
 	.build_image = lp_rafs_merge,

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+#include "format/rafs/check.h"
+
+#include "format/rafs/boot.h"
+#include "format/rafs/info.h"
+#include "format/rafs/tail.h"
+#include "format/rafs/v5.h"
+#include "format/rafs/v6.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RULE_HEAD "rafs6.info.header"
+#define RULE_CHUNK "rafs6.info.chunk"
+#define RULE_DIGEST "rafs6.info.digest"
+#define RULE_RANGE "rafs6.info.range"
+
+/* The contexts of @b, as the bootstrap says where they are, and the header behind them. */
+static enum lp_code load_info(const struct lp_rafs_blob *b, struct lp_source *blob,
+			      struct lp_buf *info, uint8_t head[static LP_RAFS_INFO_HEAD],
+			      struct lp_err *err)
+{
+	LP_AUTO(lp_buf_free) struct lp_buf stored = {.p = NULL};
+	uint64_t end = b->info_off + b->info_stored;
+
+	if (end > blob->bytes || LP_RAFS_INFO_HEAD > blob->bytes - end ||
+	    b->info_plain != (uint64_t)b->nchunk * LP_RAFS_INFO_ENTRY)
+		return lp_fail(err, LP_EFORMAT, b->info_off, RULE_RANGE,
+			       "contexts of %" PRIu64 " bytes for %u chunks in a blob of %" PRIu64,
+			       b->info_plain, b->nchunk, blob->bytes);
+	if (lp_buf_reserve(&stored, (size_t)b->info_stored, SIZE_MAX, err) ||
+	    lp_buf_reserve(info, (size_t)b->info_plain, SIZE_MAX, err) ||
+	    lp_source_read(blob, b->info_off, stored.p, (size_t)b->info_stored, err) ||
+	    lp_source_read(blob, end, head, LP_RAFS_INFO_HEAD, err) ||
+	    lp_codec_number(b->info_codec)->decode(stored.p, (size_t)b->info_stored, info->p,
+						   (size_t)b->info_plain, err))
+		return lp_within(err, "contexts");
+	info->len = (size_t)b->info_plain;
+	return LP_OK;
+}
+
+/* The header says what the bootstrap says; of the features, the later ones may differ: A23. */
+static enum lp_code check_head(const struct lp_rafs_blob *b, const uint8_t *head,
+			       struct lp_err *err)
+{
+	uint8_t want[LP_RAFS_INFO_HEAD];
+
+	lp_rafs_info_head(b, want);
+	memcpy(want + 4, head + 4, 4);
+	for (size_t i = 0; i < sizeof(want); i++)
+		if (head[i] != want[i])
+			return lp_fail(err, LP_EFORMAT, b->info_off + b->info_stored + i, RULE_HEAD,
+				       "the header of the contexts has %#x, the bootstrap %#x",
+				       head[i], want[i]);
+	return LP_OK;
+}
+
+/* @digests: of the blob by number, or empty. */
+static enum lp_code check_chunk(const struct lp_rafs_plan *plan, const struct lp_rafs_place *at,
+				const struct lp_buf *info, const struct lp_buf *digests,
+				struct lp_err *err)
+{
+	uint8_t want[LP_RAFS_INFO_ENTRY];
+	uint64_t n = at->number;
+	struct lp_rafs_chunk c;
+
+	lp_rafs_chunk_read(plan->boot + at->at, &c);
+	lp_rafs_info_print(&c, want);
+	if ((n + 1) * sizeof(want) > info->len ||
+	    memcmp(info->p + n * sizeof(want), want, sizeof(want)) != 0)
+		return lp_fail(err, LP_EFORMAT, at->at, RULE_CHUNK,
+			       "chunk %u is elsewhere by the contexts of its blob", at->number);
+	if (digests->len && ((n + 1) * LP_RAFS_DIGEST > digests->len ||
+			     memcmp(digests->p + n * LP_RAFS_DIGEST, c.digest, LP_RAFS_DIGEST) != 0))
+		return lp_fail(err, LP_EDIGEST, at->at, RULE_DIGEST,
+			       "chunk %u has another digest by its blob", at->number);
+	return LP_OK;
+}
+
+/* Blob @i of the bootstrap, in @blob: its sections agree with the bootstrap and their TOC. */
+static enum lp_code check_blob(const struct lp_rafs_plan *plan, uint32_t i,
+			       struct lp_source *blob, struct lp_err *err)
+{
+	LP_AUTO(lp_buf_free) struct lp_buf info = {.p = NULL};
+	LP_AUTO(lp_buf_free) struct lp_buf digests = {.p = NULL};
+	LP_AUTO(lp_buf_free) struct lp_buf boot = {.p = NULL};
+	const struct lp_rafs_place *at = (const struct lp_rafs_place *)(const void *)plan->place.p;
+	const struct lp_rafs_blob *b = &plan->blob[i];
+	size_t max = (size_t)b->nchunk * LP_RAFS_DIGEST;
+	uint8_t head[LP_RAFS_INFO_HEAD];
+
+	if (!b->info_plain)
+		return LP_OK;
+	if (load_info(b, blob, &info, head, err) || check_head(b, head, err))
+		return err->code;
+	if (b->features & LP_RAFS_TOC &&
+	    (lp_rafs_tail_load(blob, LP_RAFS_DIGESTS, max, &digests, err) ||
+	     lp_rafs_tail_load(blob, LP_RAFS_INFO, (size_t)b->info_plain, &info, err)))
+		return err->code;
+	if (b->features & LP_RAFS_TOC &&
+	    lp_rafs_tail_load(blob, LP_RAFS_IMAGE_BOOT, LP_RAFS_BOOT_MAX, &boot, err) &&
+	    err->code != LP_EMISSING)
+		return err->code;
+	for (size_t k = 0; k < plan->place.len / sizeof(*at); k++)
+		if (at[k].blob == i && check_chunk(plan, &at[k], &info, &digests, err))
+			return err->code;
+	return LP_OK;
+}
+
+static enum lp_code check_blobs(const struct lp_rafs_plan *plan, const struct lp_descriptor *d,
+				struct lp_source *source, size_t n, struct lp_err *err)
+{
+	for (uint32_t i = 0; i < plan->nblob; i++)
+		for (size_t k = 1; k < n; k++) {
+			char hex[LP_DIGEST_TEXT];
+
+			lp_digest_hex(&d[k].digest, hex);
+			if (!strcmp(hex, plan->blob[i].id) && check_blob(plan, i, &source[k], err))
+				return lp_within(err, "blob %.12s", hex);
+		}
+	return LP_OK;
+}
+
+enum lp_code lp_rafs_check(const struct lp_descriptor *d, struct lp_source *source, size_t n,
+			   struct lp_err *err)
+{
+	LP_AUTO(lp_rafs_boot_free) struct lp_rafs_boot boot = {.version = 0};
+	LP_AUTO(lp_rafs_v6_free) struct lp_rafs_v6 v6 = {.chunk_bytes = 0};
+
+	if (lp_rafs_boot_load(&boot, source, err))
+		return err->code;
+	if (boot.version != 6) /* v5 has nothing in its blobs that open() does not tell */
+		return LP_OK;
+	if (lp_rafs_v6_open(&v6, boot.bytes.p, boot.bytes.len, err))
+		return lp_within(err, "bootstrap");
+	return check_blobs(&v6.plan, d, source, n, err);
+}
