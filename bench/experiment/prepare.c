@@ -16,7 +16,18 @@
 #define WORDS_MAX ((size_t)1 << 20)
 
 const char *const lb_forms[LB_FORMS] = {
-	LB_FORM_LEGACY, LB_FORM_ESTARGZ, LB_FORM_OPTIMISED,
+	LB_FORM_LEGACY, LB_FORM_ESTARGZ, LB_FORM_OPTIMISED, LB_FORM_RAFS6,
+	LB_FORM_RAFS6_OPTIMISED, LB_FORM_RAFS5, LB_FORM_RAFS5_OPTIMISED,
+};
+
+/* How forms are made of the legacy one; those without the list come first. */
+static const struct made {
+	const char *form, *to;
+	bool listed;		/* with what the first task reads, first */
+} makes[] = {
+	{LB_FORM_ESTARGZ, "estargz", false}, {LB_FORM_RAFS6, "rafs6", false},
+	{LB_FORM_RAFS5, "rafs5", false}, {LB_FORM_OPTIMISED, "estargz", true},
+	{LB_FORM_RAFS6_OPTIMISED, "rafs6", true}, {LB_FORM_RAFS5_OPTIMISED, "rafs5", true},
 };
 
 static void blob_path(const char *layout, const struct lp_digest *d, char out[static LB_PATH])
@@ -83,18 +94,18 @@ static enum lp_code must_run(const struct lb_args *a, struct lp_err *err)
 	return lb_capture(a, WORDS_MAX, &out, NULL, err);
 }
 
-static enum lp_code convert(struct lb_lab *l, const char *layout, const char *form,
+static enum lp_code convert(struct lb_lab *l, const char *layout, const struct made *m,
 			    const char *list, struct lp_err *err)
 {
 	struct lb_args a = {.n = 0};
 
 	lb_args_add(&a, "%s", l->programs.lazypull);
 	lb_args_add(&a, "convert");
-	lb_args_add(&a, "--to=estargz");
-	if (list)
+	lb_args_add(&a, "--to=%s", m->to);
+	if (m->listed)
 		lb_args_add(&a, "--prefetch-list=%s", list);
 	lb_args_add(&a, "oci:%s:%s", layout, LB_FORM_LEGACY);
-	lb_args_add(&a, "oci:%s:%s", layout, form);
+	lb_args_add(&a, "oci:%s:%s", layout, m->form);
 	return must_run(&a, err);
 }
 
@@ -171,18 +182,25 @@ static enum lp_code make_forms(struct lb_lab *l, const struct lb_workload *w, co
 			       const char *layout, struct lp_err *err)
 {
 	char list[LB_PATH], reference[400];
+	bool recorded = false;
 
 	lb_path(list, "%s.prefetch", layout);
 	snprintf(reference, sizeof(reference), "%s/%s:%s", l->host, w->name, LB_FORM_ESTARGZ);
-	lp_log_say("lazybench", "%s: converting to eStargz", w->name);
-	if (lb_remove_tree(layout, err) || link_legacy(corpus, w->tag, layout, err) ||
-	    convert(l, layout, LB_FORM_ESTARGZ, NULL, err))
+	if (lb_remove_tree(layout, err) || link_legacy(corpus, w->tag, layout, err))
 		return err->code;
-	lp_log_say("lazybench", "%s: recording task \"%s\"", w->name, w->task[0].name);
-	if (record(l, reference, &w->task[0], list, err))
-		return err->code;
-	lp_log_say("lazybench", "%s: converting, optimised", w->name);
-	return convert(l, layout, LB_FORM_OPTIMISED, list, err);
+	for (size_t i = 0; i < sizeof(makes) / sizeof(makes[0]); i++) {
+		if (makes[i].listed && !recorded) {
+			lp_log_say("lazybench", "%s: recording task \"%s\"", w->name,
+				   w->task[0].name);
+			if (record(l, reference, &w->task[0], list, err))
+				return err->code;
+			recorded = true;
+		}
+		lp_log_say("lazybench", "%s: converting to %s", w->name, makes[i].form);
+		if (convert(l, layout, &makes[i], list, err))
+			return err->code;
+	}
+	return LP_OK;
 }
 
 static enum lp_code add_blob(struct lb_form *f, const char *layout, const struct lp_digest *d,

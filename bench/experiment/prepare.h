@@ -14,7 +14,7 @@
 
 #include "experiment/trial.h"
 
-#define LB_FORMS 3
+#define LB_FORMS 7
 
 extern const char *const lb_forms[LB_FORMS];	/* their tags, legacy first */
 

@@ -26,7 +26,7 @@ static const struct lp_option table[] = {
 };
 
 static const struct lp_usage usage = {
-	"lazybench publish", "IMAGE...", "Push images as legacy, esgz and opt.", table,
+	"lazybench publish", "IMAGE...", "Push images in every form that systems measure.", table,
 	LP_OPT_PERMUTE, 1, -1,
 };
 

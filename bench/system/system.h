@@ -49,6 +49,10 @@ struct lb_family {
 #define LB_FORM_LEGACY "legacy"
 #define LB_FORM_ESTARGZ "esgz"
 #define LB_FORM_OPTIMISED "opt"
+#define LB_FORM_RAFS6 "rafs6"
+#define LB_FORM_RAFS6_OPTIMISED "rafs6-opt"
+#define LB_FORM_RAFS5 "rafs5"
+#define LB_FORM_RAFS5_OPTIMISED "rafs5-opt"
 
 extern const struct lb_system lb_ref_systems[];	/* ref.c; a row without a name ends it */
 
