@@ -12,6 +12,7 @@ enum lp_code lp_common_image(const struct lp_common *c, char creds[static 256],
 	*out = (struct lp_image_options){
 		.registry = {.plain_http = c->plain_http, .ca_file = c->ca_file,
 			     .mirror = c->mirror},
+		.prefer = (enum lp_kind)c->prefer,
 		.allow_unverified = c->allow_unverified,
 	};
 	if (c->creds) {

@@ -15,6 +15,7 @@
 
 struct lp_common {
 	const char *store, *platform, *creds, *ca_file, *mirror;
+	unsigned prefer;
 	bool plain_http, allow_unverified, json;
 };
 
@@ -23,6 +24,8 @@ struct lp_common {
 	 "where images are kept (/var/lib/lazypull)"},                                         \
 	{"platform", 0, LP_OPT_TEXT, offsetof(type, common.platform), "OS/ARCH[/VARIANT]",     \
 	 "which manifest of an index"},                                                        \
+	{"prefer", 0, LP_OPT_CHOICE, offsetof(type, common.prefer), LP_KIND_WORDS,             \
+	 "where an index holds both for the platform"},                                        \
 	{"creds", 0, LP_OPT_TEXT, offsetof(type, common.creds), "USER:PASSWORD",               \
 	 "instead of ~/.docker/config.json"},                                                  \
 	{"ca-file", 0, LP_OPT_TEXT, offsetof(type, common.ca_file), "FILE",                    \

@@ -58,7 +58,7 @@ static enum lp_code open_known(struct lp_rootfs *r, const struct asked *a, struc
 	char name[LP_REFERENCE_TEXT];
 	struct lp_digest digest = {0};
 
-	lp_reference_text(&a->ref, name);
+	lp_image_key(&a->ref, a->options.prefer, name);
 	if (lp_store_name_get(&r->store, name, &digest, err))
 		return err->code;
 	return lp_local_open(&r->local, &r->store, &digest, err);
@@ -157,7 +157,7 @@ static enum lp_code open_whole(struct lp_rootfs *r, const struct asked *a, struc
 	char name[LP_REFERENCE_TEXT];
 	struct lp_digest digest = {0};
 
-	lp_reference_text(&a->ref, name);
+	lp_image_key(&a->ref, a->options.prefer, name);
 	if (lp_store_name_get(&r->store, name, &digest, err) ||
 	    lp_unpacked_open(&r->unpacked, &r->store, &digest, err))
 		return err->code;

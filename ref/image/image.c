@@ -38,24 +38,57 @@ static enum lp_code load_manifest(struct lp_image *i, const char *tag, struct lp
 			 &i->manifest_text, err);
 }
 
+static bool is_preferred(const struct lp_image *i)
+{
+	return lp_manifest_is_nydus(&i->manifest) == (i->prefer == LP_KIND_NYDUS);
+}
+
+/* The manifest that an index's entry names, as the image's. */
+static enum lp_code take_entry(struct lp_image *i, const json_t *entry, struct lp_err *err)
+{
+	LP_AUTO(lp_descriptor_free) struct lp_descriptor d = {0};
+
+	lp_manifest_free(&i->manifest);
+	if (lp_descriptor_parse(entry, &d, err) || load_manifest(i, "", &d, err) ||
+	    lp_manifest_parse(i->manifest_text.p, i->manifest_text.len, d.media_type,
+			      &i->manifest, err))
+		return err->code;
+	return LP_OK;
+}
+
+/* The document that came is an index. */
+static enum lp_code resolve_index(struct lp_image *i, const struct lp_platform *platform,
+				  struct lp_err *err)
+{
+	LP_AUTO(lp_index_free) struct lp_index ix = {.document = NULL};
+	struct lp_candidates c;
+
+	i->index_digest = i->digest;
+	lp_buf_move(&i->index_text, &i->manifest_text);
+	if (lp_index_parse(i->index_text.p, i->index_text.len, NULL, &ix, err) ||
+	    lp_index_choose(&ix, platform, i->prefer, &c, err))
+		return err->code;
+	for (size_t k = 0; k < c.n; k++) {
+		if (take_entry(i, c.entry[k].json, err))
+			return err->code;
+		if (is_preferred(i))
+			return LP_OK;
+	}
+	return c.n > 1 ? take_entry(i, c.entry[0].json, err) : LP_OK;
+}
+
 static enum lp_code resolve(struct lp_image *i, const struct lp_platform *platform,
 			    struct lp_err *err)
 {
 	LP_AUTO(lp_descriptor_free) struct lp_descriptor d = {.digest = i->ref.digest};
-	LP_AUTO(lp_descriptor_free) struct lp_descriptor chosen = {0};
 	bool index = false;
 
 	if (load_manifest(i, i->ref.tag, &d, err) ||
 	    lp_manifest_is_index(i->manifest_text.p, i->manifest_text.len, d.media_type, &index,
 				 err))
 		return err->code;
-	if (index) {
-		if (lp_index_choose(i->manifest_text.p, i->manifest_text.len, platform, &chosen,
-				    err) ||
-		    load_manifest(i, "", &chosen, err))
-			return err->code;
-		memcpy(d.media_type, chosen.media_type, sizeof(d.media_type));
-	}
+	if (index)
+		return resolve_index(i, platform, err);
 	return lp_manifest_parse(i->manifest_text.p, i->manifest_text.len, d.media_type,
 				 &i->manifest, err);
 }
@@ -66,6 +99,7 @@ enum lp_code lp_image_open(struct lp_image *i, const struct lp_reference *ref,
 	char name[LP_REFERENCE_TEXT];
 
 	i->ref = *ref;
+	i->prefer = o->prefer;
 	lp_reference_text(ref, name);
 	switch (ref->transport) {
 	case LP_DOCKER:
@@ -113,7 +147,20 @@ void lp_image_free(struct lp_image *i)
 	lp_manifest_free(&i->manifest);
 	lp_config_free(&i->config);
 	lp_buf_free(&i->manifest_text);
+	lp_buf_free(&i->index_text);
 	lp_buf_free(&i->config_text);
+}
+
+void lp_image_key(const struct lp_reference *ref, enum lp_kind prefer,
+		  char out[static LP_REFERENCE_TEXT])
+{
+	static const char mark[] = "#nydus";	/* no tag, digest or path that we print ends so */
+	size_t n;
+
+	lp_reference_text(ref, out);
+	n = strlen(out);
+	if (prefer == LP_KIND_NYDUS && n + sizeof(mark) <= LP_REFERENCE_TEXT)
+		memcpy(out + n, mark, sizeof(mark));
 }
 
 enum lp_code lp_image_source(struct lp_image *i, size_t n, struct lp_source *out,

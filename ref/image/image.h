@@ -11,18 +11,23 @@
 
 #include "fetch/registry.h"
 #include "oci/config.h"
+#include "oci/index.h"
 #include "oci/layout.h"
 
 struct lp_image_options {
 	struct lp_registry_options registry;
 	struct lp_platform platform;	/* "" fields match all */
+	enum lp_kind prefer;		/* where there are two kinds for one platform */
 	bool allow_unverified;		/* eStargz without a TOC digest */
 };
 
 struct lp_image {
 	struct lp_reference ref;
 	struct lp_digest digest;	/* of the manifest */
+	struct lp_digest index_digest;	/* LP_NO_DIGEST: the name leads to a manifest */
+	enum lp_kind prefer;		/* what was asked for */
 	struct lp_buf manifest_text;	/* the documents, byte for byte */
+	struct lp_buf index_text;	/* or empty */
 	struct lp_buf config_text;	/* empty until lp_image_config() */
 	struct lp_manifest manifest;
 	struct lp_config config;
@@ -33,7 +38,9 @@ struct lp_image {
 #define LP_IMAGE_EMPTY {.layout = {.dir = -1}}
 
 /*
- * lp_image_open - resolve @ref to its manifest, through an index by platform.
+ * lp_image_open - resolve @ref to its manifest, through an index by platform, then by kind.
+ *
+ * Where entries of the index do not say their kind, their manifests are looked at.
  *
  * @i   LP_IMAGE_EMPTY; lp_image_free() in any case
  *
@@ -51,6 +58,10 @@ LP_MUST_CHECK enum lp_code lp_image_open(struct lp_image *i, const struct lp_ref
  */
 LP_MUST_CHECK enum lp_code lp_image_config(struct lp_image *i, struct lp_err *err);
 void lp_image_free(struct lp_image *i);
+
+/* What the store remembers @ref by: another preference is another name. */
+void lp_image_key(const struct lp_reference *ref, enum lp_kind prefer,
+		  char out[static LP_REFERENCE_TEXT]);
 
 /* The stored bytes of layer @n.  Re-entrant. */
 LP_MUST_CHECK enum lp_code lp_image_source(struct lp_image *i, size_t n, struct lp_source *out,

@@ -430,7 +430,7 @@ enum lp_code lp_publish(struct lp_image *i, struct lp_store *s,
 	enum lp_code rc;
 
 	lp_store_image_name(&i->digest, final);
-	lp_reference_text(&i->ref, name);
+	lp_image_key(&i->ref, i->prefer, name);
 	if (lp_store_lock(s, final, &lock, err))
 		return err->code;
 	if (lp_store_has(s, final))

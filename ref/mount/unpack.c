@@ -148,7 +148,7 @@ enum lp_code lp_unpack(struct lp_image *i, struct lp_store *s, struct lp_progres
 {
 	char name[LP_REFERENCE_TEXT];
 
-	lp_reference_text(&i->ref, name);
+	lp_image_key(&i->ref, i->prefer, name);
 	if (lp_image_config(i, err) || lp_unpacked_make(u, s, i, err) ||
 	    unpack_layers(i, s, progress, err) || lp_store_name_set(s, name, &i->digest, err))
 		return err->code;

@@ -8,6 +8,7 @@
 #define LP_CONFIG_H
 
 #include "oci/manifest.h"
+#include "oci/platform.h"
 
 #define LP_CONFIG_MAX ((size_t)4 << 20)	/* bytes, ours */
 

@@ -21,6 +21,8 @@ static const struct {
 	{OCI "index.v1+json", DOCKER "distribution.manifest.list.v2+json", LP_MEDIA_INDEX},
 	{OCI "manifest.v1+json", DOCKER "distribution.manifest.v2+json", LP_MEDIA_MANIFEST},
 	{OCI "config.v1+json", DOCKER "container.image.v1+json", LP_MEDIA_CONFIG},
+	/* nydusify's, in an index with the image that it was made from */
+	{"application/vnd.nydus.image.config.v1+json", NULL, LP_MEDIA_CONFIG},
 	{OCI "layer.v1.tar", DOCKER "image.rootfs.diff.tar", LP_MEDIA_LAYER},
 	{OCI "layer.v1.tar+gzip", DOCKER "image.rootfs.diff.tar.gzip", LP_MEDIA_LAYER_GZIP},
 	{OCI "layer.v1.tar+zstd", DOCKER "image.rootfs.diff.tar.zstd", LP_MEDIA_LAYER_ZSTD},

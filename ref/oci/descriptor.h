@@ -19,6 +19,9 @@
 #define LP_NOTE_NYDUS_VERSION "containerd.io/snapshot/nydus-fs-version"
 #define LP_NOTE_REF_NAME "org.opencontainers.image.ref.name"
 
+/* artifactType of a Nydus image's manifest, and of its entry in an index. */
+#define LP_TYPE_NYDUS "application/vnd.nydus.image.manifest.v1+json"
+
 struct lp_descriptor {
 	char media_type[LP_MEDIA_TYPE];
 	struct lp_digest digest;

@@ -2,6 +2,7 @@
 /* The first byte chooses the parser, the rest is the document. */
 #include "oci/archive.h"
 #include "oci/config.h"
+#include "oci/index.h"
 #include "oci/manifest.h"
 #include "oci/reference.h"
 
@@ -28,13 +29,17 @@ static void try_manifest(const void *p, size_t n)
 
 static void try_index(const void *p, size_t n)
 {
-	LP_AUTO(lp_descriptor_free) struct lp_descriptor d = {0};
-	struct lp_platform want = {"linux", "arm", "v7"};
+	LP_AUTO(lp_index_free) struct lp_index ix = {.document = NULL};
+	LP_AUTO(lp_buf_free) struct lp_buf out = {0};
+	struct lp_platform want = {.os = "linux", .arch = "arm", .variant = "v7"};
+	struct lp_candidates c;
 	struct lp_err err;
-	bool index;
 
-	if (!lp_manifest_is_index(p, n, NULL, &index, &err) &&
-	    !lp_index_choose(p, n, &want, &d, &err) && !d.digest.alg)
+	if (lp_index_parse(p, n, NULL, &ix, &err) ||
+	    lp_index_choose(&ix, &want, LP_KIND_NYDUS, &c, &err))
+		return;
+	if (!c.n || lp_index_add(&ix, c.entry[c.n - 1].json, &err) ||
+	    (lp_index_print(&ix, &out, &err) && err.code != LP_ELIMIT))
 		abort();
 }
 

@@ -1,74 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "oci/manifest.h"
 
-#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define RULE_BYTES "oci.manifest.bytes"
-#define RULE_JSON "oci.manifest.json"
-#define RULE_SCHEMA "oci.manifest.schema-version"
 #define RULE_MEDIA_TYPE "oci.manifest.media-type"
-#define RULE_AMBIGUOUS "oci.manifest.ambiguous"
 #define RULE_CONFIG "oci.manifest.config"
 #define RULE_LAYERS "oci.manifest.layers"
 #define RULE_LAYERS_MAX "oci.manifest.layers-max"
 #define RULE_NOTES "oci.manifest.annotations"
-#define RULE_MANIFESTS "oci.index.manifests"
-#define RULE_PLATFORM "oci.index.platform"
-
-#define SCHEMA1 "application/vnd.docker.distribution.manifest.v1+"
-
-static enum lp_code parse_document(const void *p, size_t n, json_t **out, struct lp_err *err)
-{
-	uint64_t schema;
-
-	if (n > LP_MANIFEST_MAX)
-		return lp_fail(err, LP_ELIMIT, LP_NO_OFFSET, RULE_BYTES,
-			       "a manifest of %zu bytes, the limit is %zu", n, LP_MANIFEST_MAX);
-	if (lp_json_parse(p, n, RULE_JSON, out, err))
-		return err->code;
-	/* image-spec, manifest.md: "schemaVersion" MUST be 2 */
-	if (lp_json_u64(*out, "schemaVersion", LP_JSON_REQUIRED, RULE_SCHEMA, &schema, err))
-		return err->code;
-	if (schema != 2)
-		return lp_fail(err, schema == 1 ? LP_EUNSUP : LP_EFORMAT, LP_NO_OFFSET, RULE_SCHEMA,
-			       "manifest schema version %" PRIu64 ", want 2", schema);
-	return LP_OK;
-}
-
-/*
- * What the document is: by the transport, by itself, and never both of two things, which
- * would let one digest name two images (CVE-2021-41190).
- */
-static enum lp_code kind_of(const json_t *doc, const char *said, enum lp_media *out,
-			    const char **name, struct lp_err *err)
-{
-	bool manifests = json_object_get(doc, "manifests");
-	bool layers = json_object_get(doc, "layers") || json_object_get(doc, "config");
-	enum lp_media outer = said ? lp_media_of(said) : LP_MEDIA_OTHER, inner = LP_MEDIA_OTHER;
-	const char *type;
-
-	if (said && !strncmp(said, SCHEMA1, sizeof(SCHEMA1) - 1))
-		return lp_fail(err, LP_EUNSUP, LP_NO_OFFSET, RULE_SCHEMA, "a manifest of schema 1");
-	if (lp_json_string(doc, "mediaType", LP_JSON_OPTIONAL, RULE_MEDIA_TYPE, &type, err))
-		return err->code;
-	if (manifests && layers)
-		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_AMBIGUOUS,
-			       "a document with \"manifests\" and \"layers\" or \"config\"");
-	if (type)
-		inner = lp_media_of(type);
-	/* A plain web server says application/json or text/plain: that says nothing. */
-	if (outer != LP_MEDIA_OTHER && type && inner != outer)
-		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_MEDIA_TYPE,
-			       "the document says it is \"%.80s\", it came as \"%.80s\"", type, said);
-	*out = type ? inner : outer;
-	*name = type ? type : said;
-	if ((*out == LP_MEDIA_INDEX && layers) || (*out == LP_MEDIA_MANIFEST && manifests))
-		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_AMBIGUOUS,
-			       "the members of the document are not those of \"%.80s\"", *name);
-	return LP_OK;
-}
+#define RULE_ARTIFACT "oci.manifest.artifact-type"
+#define RULE_SUBJECT "oci.manifest.subject"
 
 enum lp_code lp_manifest_is_index(const void *p, size_t n, const char *media_type, bool *index,
 				  struct lp_err *err)
@@ -77,7 +20,7 @@ enum lp_code lp_manifest_is_index(const void *p, size_t n, const char *media_typ
 	enum lp_media kind;
 	const char *name;
 
-	if (parse_document(p, n, &doc, err) || kind_of(doc, media_type, &kind, &name, err))
+	if (lp_document_parse(p, n, media_type, &doc, &kind, &name, err))
 		return err->code;
 	*index = kind == LP_MEDIA_INDEX ||
 		 (kind == LP_MEDIA_OTHER && json_object_get(doc, "manifests"));
@@ -105,15 +48,30 @@ static enum lp_code parse_layers(const json_t *doc, struct lp_manifest *m, struc
 	return LP_OK;
 }
 
-static enum lp_code parse_manifest(const json_t *doc, const char *media_type,
+/* "subject" and "artifactType", which no image needs. */
+static enum lp_code parse_artifact(const json_t *doc, struct lp_manifest *m, struct lp_err *err)
+{
+	const char *type;
+	json_t *subject;
+
+	if (lp_json_string(doc, "artifactType", LP_JSON_OPTIONAL, RULE_ARTIFACT, &type, err) ||
+	    lp_json_child(doc, "subject", JSON_OBJECT, LP_JSON_OPTIONAL, RULE_SUBJECT, &subject,
+			  err))
+		return err->code;
+	if (type && (!*type || strlen(type) >= sizeof(m->artifact_type)))
+		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_ARTIFACT,
+			       "an artifactType of %zu characters", strlen(type));
+	snprintf(m->artifact_type, sizeof(m->artifact_type), "%s", type ? type : "");
+	if (subject && lp_descriptor_parse(subject, &m->subject, err))
+		return lp_within(err, "subject");
+	return LP_OK;
+}
+
+static enum lp_code parse_manifest(const json_t *doc, enum lp_media kind, const char *name,
 				   struct lp_manifest *m, struct lp_err *err)
 {
-	enum lp_media kind;
-	const char *name;
 	json_t *config;
 
-	if (kind_of(doc, media_type, &kind, &name, err))
-		return err->code;
 	if (!name)
 		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_MEDIA_TYPE,
 			       "nothing says what the document is");
@@ -128,7 +86,8 @@ static enum lp_code parse_manifest(const json_t *doc, const char *media_type,
 		return lp_fail(err, LP_EUNSUP, LP_NO_OFFSET, RULE_CONFIG,
 			       "not an image: its configuration is \"%.100s\"",
 			       m->config.media_type);
-	if (parse_layers(doc, m, err) || lp_notes_parse(doc, RULE_NOTES, &m->notes, err))
+	if (parse_layers(doc, m, err) || parse_artifact(doc, m, err) ||
+	    lp_notes_parse(doc, RULE_NOTES, &m->notes, err))
 		return err->code;
 	snprintf(m->media_type, sizeof(m->media_type), "%.*s", (int)strcspn(name, "; \t"), name);
 	return LP_OK;
@@ -139,9 +98,12 @@ enum lp_code lp_manifest_parse(const void *p, size_t n, const char *media_type,
 {
 	LP_AUTO(lp_json_free) json_t *doc = NULL;
 	LP_AUTO(lp_manifest_free) struct lp_manifest m = {0};
+	enum lp_media kind;
+	const char *name;
 
 	*out = m;
-	if (parse_document(p, n, &doc, err) || parse_manifest(doc, media_type, &m, err))
+	if (lp_document_parse(p, n, media_type, &doc, &kind, &name, err) ||
+	    parse_manifest(doc, kind, name, &m, err))
 		return err->code;
 	*out = m;
 	m = (struct lp_manifest){0};
@@ -154,8 +116,18 @@ void lp_manifest_free(struct lp_manifest *m)
 		lp_descriptor_free(&m->layer[i]);
 	free(m->layer);
 	lp_descriptor_free(&m->config);
+	lp_descriptor_free(&m->subject);
 	json_decref(m->notes);
 	*m = (struct lp_manifest){0};
+}
+
+bool lp_manifest_is_nydus(const struct lp_manifest *m)
+{
+	const char *boot = m->nlayer ? lp_descriptor_note(&m->layer[m->nlayer - 1],
+							  LP_NOTE_NYDUS_BOOTSTRAP)
+				     : NULL;
+
+	return !strcmp(m->artifact_type, LP_TYPE_NYDUS) || (boot && !strcmp(boot, "true"));
 }
 
 /* The descriptor with OCI's media type; NULL: memory ran out. */
@@ -173,85 +145,18 @@ enum lp_code lp_manifest_print(const struct lp_manifest *m, struct lp_buf *out,
 {
 	static const char type[] = "application/vnd.oci.image.manifest.v1+json";
 	json_t *layers = json_array();
+	json_t *subject = m->subject.digest.alg ? print_descriptor(&m->subject) : NULL;
 	LP_AUTO(lp_json_free)
-	json_t *doc = json_pack("{s:i, s:s, s:o, s:o, s:O*}", "schemaVersion", 2, "mediaType", type,
-				"layers", layers, "config", print_descriptor(&m->config),
-				"annotations", json_object_size(m->notes) ? m->notes : NULL);
+	json_t *doc = json_pack("{s:i, s:s, s:o, s:o, s:O*, s:o*, s:s*}", "schemaVersion", 2,
+				"mediaType", type, "layers", layers, "config",
+				print_descriptor(&m->config), "annotations",
+				json_object_size(m->notes) ? m->notes : NULL, "subject", subject,
+				"artifactType", *m->artifact_type ? m->artifact_type : NULL);
 
-	if (!doc)
+	if (!doc || (m->subject.digest.alg && !subject))
 		return lp_fail_errno(err, "print a manifest");
 	for (size_t i = 0; i < m->nlayer; i++)
 		if (json_array_append_new(layers, print_descriptor(&m->layer[i])))
 			return lp_fail_errno(err, "print layer %zu of a manifest", i);
 	return lp_json_print(doc, out, LP_MANIFEST_MAX, err);
-}
-
-/* Entries seen so far: the best, and the words of those that do not serve. */
-struct choice {
-	unsigned rank;
-	json_t *best;	/* borrowed */
-	char others[160];
-};
-
-/* Look at one entry of an index. */
-static enum lp_code consider(json_t *entry, const struct lp_platform *want, struct choice *c,
-			     struct lp_err *err)
-{
-	struct lp_platform have;
-	char text[LP_PLATFORM_TEXT];
-	unsigned rank = 1; /* no platform: better than nothing, worse than a match */
-	enum lp_media media;
-	const char *type;
-	size_t used = strlen(c->others);
-	json_t *platform;
-
-	if (lp_json_string(entry, "mediaType", LP_JSON_REQUIRED, "oci.descriptor.media-type", &type,
-			   err) ||
-	    lp_json_child(entry, "platform", JSON_OBJECT, LP_JSON_OPTIONAL, RULE_PLATFORM,
-			  &platform, err))
-		return err->code;
-	/* image-index.md: a reader MUST NOT fail on a media type that it does not know */
-	media = lp_media_of(type);
-	if (media != LP_MEDIA_MANIFEST && media != LP_MEDIA_INDEX)
-		return LP_OK;
-	if (platform) {
-		if (lp_platform_read(platform, RULE_PLATFORM, &have, err))
-			return err->code;
-		rank = lp_platform_rank(&have, want);
-		rank += rank > 0;
-		lp_platform_text(&have, text);
-		snprintf(c->others + used, sizeof(c->others) - used, "%s%s", used ? ", " : "", text);
-	}
-	if (rank > c->rank) {
-		c->rank = rank;
-		c->best = entry;
-	}
-	return LP_OK;
-}
-
-enum lp_code lp_index_choose(const void *p, size_t n, const struct lp_platform *want,
-			     struct lp_descriptor *out, struct lp_err *err)
-{
-	LP_AUTO(lp_json_free) json_t *doc = NULL;
-	struct choice c = {0};
-	char text[LP_PLATFORM_TEXT];
-	enum lp_media kind;
-	const char *name;
-	json_t *entries;
-
-	*out = (struct lp_descriptor){0};
-	if (parse_document(p, n, &doc, err) || kind_of(doc, NULL, &kind, &name, err) ||
-	    lp_json_child(doc, "manifests", JSON_ARRAY, LP_JSON_REQUIRED, RULE_MANIFESTS, &entries,
-			  err))
-		return err->code;
-	for (size_t i = 0; i < json_array_size(entries); i++)
-		if (consider(json_array_get(entries, i), want, &c, err))
-			return lp_within(err, "entry %zu of the index", i);
-	if (!c.best) {
-		lp_platform_text(want, text);
-		return lp_fail(err, LP_EMISSING, LP_NO_OFFSET, RULE_PLATFORM,
-			       "no image for %s, there is: %s", text,
-			       *c.others ? c.others : "nothing");
-	}
-	return lp_descriptor_parse(c.best, out, err);
 }

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * manifest - image manifests and indexes, OCI's and Docker's of schema 2.
+ * manifest - image manifests, OCI's and Docker's of schema 2.
  *
- * Specification: OCI image-spec v1.1, manifest.md, image-index.md
+ * Specification: OCI image-spec v1.1, manifest.md
  */
 #ifndef LP_MANIFEST_H
 #define LP_MANIFEST_H
 
-#include "oci/descriptor.h"
-#include "oci/platform.h"
+#include "oci/document.h"
 
-#define LP_MANIFEST_MAX ((size_t)4 << 20)	/* bytes: distribution-spec, "Pushing Manifests" */
 #define LP_LAYERS_MAX 1024			/* ours: EROFS device slots and lowerdirs end there */
 
 struct lp_manifest {
@@ -19,6 +17,8 @@ struct lp_manifest {
 	struct lp_descriptor *layer;	/* [nlayer], lowest first */
 	size_t nlayer;
 	json_t *notes;			/* object, or NULL */
+	char artifact_type[LP_MEDIA_TYPE];	/* or "" */
+	struct lp_descriptor subject;	/* LP_NO_DIGEST: it refers to none */
 };
 
 /*
@@ -36,22 +36,11 @@ void lp_manifest_free(struct lp_manifest *m);
 LP_MUST_CHECK enum lp_code lp_manifest_print(const struct lp_manifest *m, struct lp_buf *out,
 					     struct lp_err *err);
 
+/* Is it a Nydus image: by its type, or since its last layer is a bootstrap (rafs.md, 1.4)? */
+bool lp_manifest_is_nydus(const struct lp_manifest *m);
+
 /* Is this document an index (or Docker's manifest list)? */
 LP_MUST_CHECK enum lp_code lp_manifest_is_index(const void *p, size_t n, const char *media_type,
 						bool *index, struct lp_err *err);
-
-/*
- * lp_index_choose - the manifest of an index for @want.
- *
- * The first whose os, architecture and variant agree (oci/platform.h says how); entries that
- * name no platform match last, entries that are neither manifest nor index never.  An entry
- * that is an index itself is returned as one.
- *
- * LP_EFORMAT   oci.index.*, oci.descriptor.*
- * LP_EMISSING  oci.index.platform: none; the message lists what there is
- */
-LP_MUST_CHECK enum lp_code lp_index_choose(const void *p, size_t n,
-					   const struct lp_platform *want,
-					   struct lp_descriptor *out, struct lp_err *err);
 
 #endif

@@ -60,6 +60,16 @@ static const struct {
 	 "oci.descriptor.digest"},
 	{"{" TWO "," TYPE "," CONFIG "," LAYERS ",\"annotations\":{\"a\":[]}}", NULL, LP_EFORMAT,
 	 "oci.manifest.annotations"},
+	{"{" TWO "," TYPE "," CONFIG "," LAYERS ",\"artifactType\":\"a/b\",\"subject\":"
+	 DESC("a/b", A64) "}", NULL, LP_OK, NULL},
+	{"{" TWO "," TYPE "," CONFIG "," LAYERS ",\"artifactType\":[]}", NULL, LP_EFORMAT,
+	 "oci.manifest.artifact-type"},
+	{"{" TWO "," TYPE "," CONFIG "," LAYERS ",\"artifactType\":\"" A64 A64 "\"}", NULL,
+	 LP_EFORMAT, "oci.manifest.artifact-type"},
+	{"{" TWO "," TYPE "," CONFIG "," LAYERS ",\"subject\":\"sha256:" A64 "\"}", NULL,
+	 LP_EFORMAT, "oci.manifest.subject"},
+	{"{" TWO "," TYPE "," CONFIG "," LAYERS ",\"subject\":{}}", NULL, LP_EFORMAT,
+	 "oci.descriptor.media-type"},
 };
 
 static void test_cases(void)
@@ -133,69 +143,37 @@ static void test_print(void)
 	      !memcmp(out.p, want, out.len), "is written as OCI's");
 }
 
-#define ENTRY(os, arch, variant, hex) \
-	"{\"mediaType\":\"" OCI "manifest.v1+json\",\"digest\":\"sha256:" hex "\",\"size\":7," \
-	"\"platform\":{\"os\":\"" os "\",\"architecture\":\"" arch "\"" variant "}}"
-#define INDEX(entries) "{" TWO ",\"manifests\":[" entries "]}"
-#define V(v) ",\"variant\":\"" v "\""
+#define NOTED(notes) \
+	"{" TWO "," TYPE "," CONFIG ",\"layers\":[{\"mediaType\":\"a/b\",\"digest\":\"sha256:" B64 \
+	"\",\"size\":7,\"annotations\":" notes "}]"
 
-static const struct {
-	const char *text;
-	const char *platform;
-	enum lp_code want;
-	char hex;		/* first digit of the chosen */
-	const char *rule;
-} indexes[] = {
-	{INDEX(ENTRY("linux", "arm64", "", A64) "," ENTRY("linux", "amd64", "", B64)),
-	 "linux/amd64", LP_OK, 'b', NULL},
-	{INDEX(ENTRY("linux", "amd64", "", A64) "," ENTRY("linux", "amd64", "", B64)),
-	 "linux/amd64", LP_OK, 'a', NULL},
-	{INDEX(DESC(OCI "manifest.v1+json", A64) "," ENTRY("linux", "amd64", "", B64)),
-	 "linux/amd64", LP_OK, 'b', NULL},
-	{INDEX(DESC(OCI "manifest.v1+json", A64) "," ENTRY("linux", "arm64", "", B64)),
-	 "linux/amd64", LP_OK, 'a', NULL},
-	{INDEX(ENTRY("linux", "arm", V("v6"), A64) "," ENTRY("linux", "arm", V("v7"), B64)),
-	 "linux/arm/v7", LP_OK, 'b', NULL},
-	{INDEX(DESC("a/b", A64) "," ENTRY("linux", "arm64", V("v8"), B64)), "linux/arm64", LP_OK,
-	 'b', NULL},
-	{INDEX(DESC(OCI "index.v1+json", A64)), "linux/amd64", LP_OK, 'a', NULL},
-	{INDEX(ENTRY("unknown", "unknown", "", A64)), "linux/amd64", LP_EMISSING, 0,
-	 "oci.index.platform"},
-	{INDEX(""), "linux/amd64", LP_EMISSING, 0, "oci.index.platform"},
-	{INDEX(DESC("a/b", A64)), "linux/amd64", LP_EMISSING, 0, "oci.index.platform"},
-	{INDEX("7"), "linux/amd64", LP_EFORMAT, 0, "oci.descriptor.media-type"},
-	{INDEX("{\"mediaType\":\"" OCI "manifest.v1+json\",\"platform\":{}}"), "linux/amd64",
-	 LP_EFORMAT, 0, "oci.index.platform"},
-	{INDEX("{\"mediaType\":\"" OCI "manifest.v1+json\",\"platform\":[]}"), "linux/amd64",
-	 LP_EFORMAT, 0, "oci.index.platform"},
-	{INDEX(ENTRY("linux", "amd64", ",\"variant\":1", A64)), "linux/amd64", LP_EFORMAT, 0,
-	 "oci.index.platform"},
-	{INDEX(ENTRY("linux", "amd64", "", "aa")), "linux/amd64", LP_EFORMAT, 0,
-	 "oci.descriptor.digest"},
-	{"{" TWO "}", "linux/amd64", LP_EFORMAT, 0, "oci.index.manifests"},
-	{"{" TWO ",\"manifests\":[],\"layers\":[]}", "linux/amd64", LP_EFORMAT, 0,
-	 "oci.manifest.ambiguous"},
-};
-
-static void test_indexes(void)
+static void test_nydus(void)
 {
-	for (size_t i = 0; i < sizeof(indexes) / sizeof(indexes[0]); i++) {
-		LP_AUTO(lp_descriptor_free) struct lp_descriptor d = {0};
-		struct lp_platform want;
-		struct lp_err err = {0};
-		char digest[LP_DIGEST_TEXT];
-		const char *t = indexes[i].text;
+	static const struct {
+		const char *text;
+		bool want;
+	} nydus[] = {
+		{NOTED("{}") "}", false},
+		{NOTED("{}") ",\"artifactType\":\"" LP_TYPE_NYDUS "\"}", true},
+		{NOTED("{}") ",\"artifactType\":\"a/b\"}", false},
+		{NOTED("{\"" LP_NOTE_NYDUS_BOOTSTRAP "\":\"true\"}") "}", true},
+		{NOTED("{\"" LP_NOTE_NYDUS_BOOTSTRAP "\":\"false\"}") "}", false},
+		{NOTED("{\"" LP_NOTE_NYDUS_BLOB "\":\"true\"}") "}", false},
+		{"{" TWO "," TYPE "," CONFIG ",\"layers\":[]}", false},
+	};
 
-		if (lp_platform_parse(indexes[i].platform, &want, &err))
+	for (size_t i = 0; i < sizeof(nydus) / sizeof(nydus[0]); i++) {
+		LP_AUTO(lp_manifest_free) struct lp_manifest m = {0};
+		LP_AUTO(lp_buf_free) struct lp_buf out = {0};
+		struct lp_err err = {0};
+		const char *t = nydus[i].text;
+
+		if (lp_manifest_parse(t, strlen(t), NULL, &m, &err) ||
+		    lp_manifest_print(&m, &out, &err))
 			continue;
-		CHECK(lp_index_choose(t, strlen(t), &want, &d, &err) == indexes[i].want,
-		      "index %zu: %s", i, err.msg);
-		lp_digest_text(&d.digest, digest);
-		if (indexes[i].want)
-			CHECK(!strcmp(err.rule, indexes[i].rule), "index %zu breaks %s", i,
-			      indexes[i].rule);
-		else
-			CHECK(digest[7] == indexes[i].hex, "index %zu gives %c", i, indexes[i].hex);
+		CHECK(lp_manifest_is_nydus(&m) == nydus[i].want, "manifest %zu of Nydus", i);
+		CHECK(!!strstr(t, "artifactType") ==
+		      !!memmem(out.p, out.len, "\"artifactType\"", 14), "says its type again");
 	}
 }
 
@@ -226,7 +204,7 @@ int main(void)
 	test_cases();
 	test_limits();
 	test_print();
-	test_indexes();
+	test_nydus();
 	test_kinds();
 	return test_done();
 }

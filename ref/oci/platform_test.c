@@ -13,6 +13,13 @@ static const struct {
 	{"linux/arm64/v8", "linux/arm64/v8"},
 	{"linux/arm/v6", "linux/arm/v6"},
 	{"windows/amd64", "windows/amd64"},
+	{"linux(+a)/amd64", "linux(+a)/amd64"},
+	{"linux(+a.b+c)/arm64", "linux(+a.b+c)/arm64"},
+	{"linux()/amd64", NULL},
+	{"linux(a)/amd64", NULL},
+	{"linux(+)/amd64", NULL},
+	{"linux(+a/amd64", NULL},
+	{"linux(+a)amd64", NULL},
 	{"linux", NULL},
 	{"", NULL},
 	{"linux/", NULL},
@@ -56,6 +63,13 @@ static const struct {
 	{"linux/arm", "linux/arm/v6", "linux/arm/v7", 'b'},
 	{"linux/arm/v6", "linux/arm/v7", "linux/arm", '-'},
 	{"linux/amd64/v1", "linux/amd64/v3", "linux/amd64/v2", '-'},
+	{"linux/amd64", "linux(+a)/amd64", "linux/arm64", '-'},
+	{"linux/amd64", "linux(+nydus.remoteimage.v1)/amd64", "linux(+nydus.remoteimage.v2)/amd64",
+	 'a'},
+	{"linux(+a)/amd64", "linux/amd64", "linux(+a)/amd64", 'b'},
+	{"linux(+a)/amd64", "linux/amd64", "linux(+a+b)/amd64", 'a'},
+	{"linux(+a+b)/amd64", "linux(+b)/amd64", "linux(+b+a)/amd64", 'b'},
+	{"linux(+a)/amd64", "linux(+a)/arm64", "linux(+ab)/amd64", '-'},
 };
 
 /* Fields as they stand in a document, which parse() would have normalised. */
@@ -63,7 +77,8 @@ static struct lp_platform split(const char *text)
 {
 	struct lp_platform p = {0};
 
-	CHECK(sscanf(text, "%31[^/]/%31[^/]/%31s", p.os, p.arch, p.variant) >= 2, "split %s", text);
+	CHECK(sscanf(text, "%31[^(/](%95[^)])/%31s", p.os, p.features, p.arch) == 3 ||
+	      sscanf(text, "%31[^/]/%31[^/]/%31s", p.os, p.arch, p.variant) >= 2, "split %s", text);
 	return p;
 }
 
@@ -79,8 +94,48 @@ static void test_ranks(void)
 	}
 }
 
+static const struct {
+	const char *features;
+	enum lp_code want;
+	const char *text;
+} documents[] = {
+	{"null", LP_OK, "linux/amd64"},
+	{"[]", LP_OK, "linux/amd64"},
+	{"[\"a\",\"b.c\"]", LP_OK, "linux(+a+b.c)/amd64"},
+	{"\"a\"", LP_EFORMAT, NULL},
+	{"[1]", LP_EFORMAT, NULL},
+	{"[\"\"]", LP_EFORMAT, NULL},
+	{"[\"a+b\"]", LP_EFORMAT, NULL},
+	{"[\"0123456789012345678901234567890123456789012345\","
+	 "\"01234567890123456789012345678901234567890123456\"]", LP_OK, NULL},
+	{"[\"0123456789012345678901234567890123456789012345\","
+	 "\"012345678901234567890123456789012345678901234567\"]", LP_ELIMIT, NULL},
+};
+
+static void test_documents(void)
+{
+	for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]); i++) {
+		LP_AUTO(lp_json_free) json_t *o = NULL;
+		char json[300], text[LP_PLATFORM_TEXT];
+		struct lp_platform p = {0};
+		struct lp_err err = {0};
+		int n = snprintf(json, sizeof(json),
+				 "{\"os\":\"linux\",\"architecture\":\"amd64\",\"os.features\":%s}",
+				 documents[i].features);
+
+		if (lp_json_parse(json, (size_t)n, NULL, &o, &err))
+			continue;
+		CHECK(lp_platform_read(o, "a.b.c", &p, &err) == documents[i].want, "features %s: %s",
+		      documents[i].features, err.msg);
+		lp_platform_text(&p, text);
+		if (documents[i].text)
+			CHECK(!strcmp(text, documents[i].text), "are %s", text);
+	}
+}
+
 int main(void)
 {
+	test_documents();
 	test_words();
 	test_ranks();
 	return test_done();
