@@ -91,4 +91,12 @@ void lp_engine_drop(struct lp_exchange *x);
 /* Engine: @x is over and is forgotten. */
 void lp_engine_forget(struct lp_exchange *x);
 
+/*
+ * lp_engine_document - GET the manifest or index @what (a tag or a digest) of the registry, or
+ * its mirror, into @out; x->reply is its head.  lp_exchange_free() in any case.
+ */
+LP_MUST_CHECK enum lp_code lp_engine_document(struct lp_registry *r, const char *what,
+					      bool origin_only, struct lp_exchange *x,
+					      struct lp_buf *out, struct lp_err *err);
+
 #endif

@@ -33,6 +33,7 @@ void lp_exchange_free(struct lp_exchange *x)
 	lp_text_free(&x->url);
 	lp_text_free(&x->hop);
 	lp_text_free(&x->reply.location);
+	lp_text_free(&x->reply.link);
 	curl_slist_free_all(x->headers);
 	x->headers = NULL;
 }
@@ -195,6 +196,8 @@ static enum lp_code set_headers(struct lp_exchange *x, const char *secret, struc
 		ok = ok && add_field(x, "Accept: %s", x->accept);
 	if (x->type || x->method == LP_POST) /* else curl names one of its own */
 		ok = ok && add_field(x, "Content-Type:%s", x->type ? x->type : "");
+	if (*x->condition)
+		ok = ok && add_header(x, x->condition);
 	if (x->shape == LP_RANGE || (x->shape == LP_STREAM && x->have))
 		ok = ok && add_field(x, "Range: bytes=%llu-%llu", (unsigned long long)first,
 				     (unsigned long long)last);
@@ -463,22 +466,36 @@ static bool at_endpoint(const struct lp_exchange *x)
 	       lp_origin_equal(&to, &x->endpoint->origin);
 }
 
+/* The field @name, or "" where there is none, or it has no room. */
+static void take_field(const struct lp_exchange *x, const char *name, char *out, size_t max)
+{
+	const char *value = lp_answer_field(x, name, 0);
+
+	snprintf(out, max, "%s", value && strlen(value) < max ? value : "");
+}
+
 static void take_reply(struct lp_exchange *x)
 {
 	const char *type = lp_answer_field(x, "Content-Type", 0);
 	const char *digest = lp_answer_field(x, "Docker-Content-Digest", 0);
 	const char *location = lp_answer_field(x, "Location", 0);
+	const char *link = lp_answer_field(x, "Link", 0);
 	struct lp_err ignored;
 
 	lp_text_free(&x->reply.location);
+	lp_text_free(&x->reply.link);
 	x->reply.status = x->answer.status;
 	if (type)
 		snprintf(x->reply.type, sizeof(x->reply.type), "%.*s",
 			 (int)strcspn(type, "; \t"), type);
 	if (digest)
 		snprintf(x->reply.digest, sizeof(x->reply.digest), "%s", digest);
+	take_field(x, "OCI-Subject", x->reply.subject, sizeof(x->reply.subject));
+	take_field(x, "ETag", x->reply.etag, sizeof(x->reply.etag));
+	if (link)
+		x->reply.link = strdup(link); /* whoever needs it will miss it */
 	if (location && lp_url_join(x->url, location, &x->reply.location, &ignored))
-		x->reply.location = NULL; /* whoever needs it will miss it */
+		x->reply.location = NULL; /* likewise */
 }
 
 void lp_exchange_settle(struct lp_exchange *x, CURLcode rc)

@@ -61,6 +61,9 @@ struct lp_reply {
 	char *location;			/* absolute, or NULL; freed with the exchange */
 	char type[LP_MEDIA_TYPE];	/* Content-Type without parameters */
 	char digest[LP_DIGEST_TEXT];	/* Docker-Content-Digest, or "" */
+	char subject[LP_DIGEST_TEXT];	/* OCI-Subject, or "" */
+	char etag[200];			/* or "", also where it is longer */
+	char *link;			/* Link, or NULL; freed with the exchange */
 };
 
 enum lp_exchange_state { LP_X_NEW, LP_X_RUNS, LP_X_WAITS, LP_X_AUTH, LP_X_OVER };
@@ -76,6 +79,7 @@ struct lp_exchange {
 	char *secret;		/* the header for a whole URL's origin, or NULL; owned */
 	const char *accept;	/* or NULL */
 	const char *type;	/* of what is sent */
+	char condition[220];	/* a whole header field, or "" */
 	struct lp_digest blob;	/* where the resolved URL is kept; LP_NO_DIGEST: nowhere */
 	uint64_t off, bytes;
 	uint64_t total;		/* of the blob, 0: not known */

@@ -33,8 +33,8 @@ static enum lp_code check(const struct lp_reply *reply, const struct lp_digest *
 	return lp_digest_check(digest, &promised, LP_NO_OFFSET, RULE_DIGEST, "the manifest", err);
 }
 
-static enum lp_code get(struct lp_registry *r, const char *what, bool origin_only,
-			struct lp_exchange *x, struct lp_buf *out, struct lp_err *err)
+enum lp_code lp_engine_document(struct lp_registry *r, const char *what, bool origin_only,
+				struct lp_exchange *x, struct lp_buf *out, struct lp_err *err)
 {
 	*x = (struct lp_exchange){
 		.push = origin_only, .accept = ACCEPT, .bytes = LP_MANIFEST_MAX,
@@ -61,13 +61,13 @@ enum lp_code lp_registry_manifest(struct lp_registry *r, const char *tag,
 		lp_digest_text(want, text);
 		what = text;
 	}
-	code = get(r, what, false, &x, out, err);
+	code = lp_engine_document(r, what, false, &x, out, err);
 	if (!code)
 		code = check(&x.reply, want, out, digest, err);
 	/* a mirror that has something else says nothing about the registry */
 	if (code == LP_EDIGEST && r->mirror.base) {
 		lp_exchange_free(&x);
-		code = get(r, what, true, &x, out, err);
+		code = lp_engine_document(r, what, true, &x, out, err);
 		if (!code)
 			code = check(&x.reply, want, out, digest, err);
 	}

@@ -43,11 +43,15 @@ static enum lp_code bad_status(const struct lp_exchange *x, const char *want, st
 	return err->code;
 }
 
-static enum lp_code has(struct lp_registry *r, const char *digest, bool *had, struct lp_err *err)
+enum lp_code lp_registry_has(struct lp_registry *r, const struct lp_digest *d, bool *had,
+			     struct lp_err *err)
 {
 	LP_AUTO(lp_exchange_free) struct lp_exchange x = {.method = LP_HEAD};
-	enum lp_code code = set_path(&x, asprintf(&x.path, "/v2/%s/blobs/%s", r->name, digest),
-				     err);
+	char digest[LP_DIGEST_TEXT];
+	enum lp_code code;
+
+	lp_digest_text(d, digest);
+	code = set_path(&x, asprintf(&x.path, "/v2/%s/blobs/%s", r->name, digest), err);
 
 	if (!code)
 		code = ask(r, &x, err);
@@ -114,7 +118,7 @@ enum lp_code lp_registry_push_blob(struct lp_registry *r, const struct lp_descri
 
 	*had = false;
 	lp_digest_text(&d->digest, digest);
-	if (has(r, digest, had, err))
+	if (lp_registry_has(r, &d->digest, had, err))
 		return err->code;
 	if (*had)
 		return LP_OK;
@@ -136,26 +140,50 @@ enum lp_code lp_registry_push_blob(struct lp_registry *r, const struct lp_descri
 	}
 }
 
-enum lp_code lp_registry_push_manifest(struct lp_registry *r, const char *tag,
-				       const char *media_type, const void *p, size_t n,
-				       struct lp_err *err)
+/* PUT; @condition: a header field, or "". */
+static enum lp_code put_manifest(struct lp_registry *r, const char *tag, const char *condition,
+				 struct lp_exchange *x, struct lp_err *err)
 {
-	LP_AUTO(lp_exchange_free) struct lp_exchange x = {
-		.method = LP_PUT, .type = media_type, .body = p, .body_bytes = n,
-	};
 	char text[LP_DIGEST_TEXT];
 	struct lp_digest digest;
 
-	lp_digest_of(LP_SHA256, p, n, &digest);
+	lp_digest_of(LP_SHA256, x->body, x->body_bytes, &digest);
 	lp_digest_text(&digest, text);
-	if (set_path(&x, asprintf(&x.path, "/v2/%s/manifests/%s", r->name, tag[0] ? tag : text),
+	snprintf(x->condition, sizeof(x->condition), "%s", condition);
+	if (set_path(x, asprintf(&x->path, "/v2/%s/manifests/%s", r->name, tag[0] ? tag : text),
 		     err) ||
-	    ask(r, &x, err))
+	    ask(r, x, err))
 		return err->code;
-	if (x.reply.status != 201)
-		return bad_status(&x, "201", err);
-	if (x.reply.digest[0] && strcmp(x.reply.digest, text))
+	if (x->reply.status != 201)
+		return bad_status(x, "201", err);
+	if (x->reply.digest[0] && strcmp(x->reply.digest, text))
 		return lp_fail(err, LP_EDIGEST, LP_NO_OFFSET, "registry.push.digest",
-			       "the registry stored %.80s, we sent %.80s", x.reply.digest, text);
+			       "the registry stored %.80s, we sent %.80s", x->reply.digest, text);
 	return LP_OK;
+}
+
+enum lp_code lp_registry_push_manifest(struct lp_registry *r, const char *tag,
+				       const char *media_type, const struct lp_buf *text,
+				       bool *linked, struct lp_err *err)
+{
+	LP_AUTO(lp_exchange_free) struct lp_exchange x = {
+		.method = LP_PUT, .type = media_type, .body = text->p, .body_bytes = text->len,
+	};
+
+	if (put_manifest(r, tag, "", &x, err))
+		return err->code;
+	if (linked)
+		*linked = x.reply.subject[0];
+	return LP_OK;
+}
+
+enum lp_code lp_registry_replace(struct lp_registry *r, const char *tag, const char *condition,
+				 const struct lp_buf *text, struct lp_err *err)
+{
+	LP_AUTO(lp_exchange_free) struct lp_exchange x = {
+		.method = LP_PUT, .type = "application/vnd.oci.image.index.v1+json",
+		.body = text->p, .body_bytes = text->len,
+	};
+
+	return put_manifest(r, tag, condition, &x, err);
 }

@@ -274,6 +274,14 @@ static void test_small_blobs(void)
 	test_server_stop(&d.s);
 }
 
+static enum lp_code put(struct lp_registry *r, const char *tag, struct lp_err *err)
+{
+	char abc[] = "abc";
+	struct lp_buf text = {.p = (uint8_t *)abc, .len = 3};
+
+	return lp_registry_push_manifest(r, tag, "x/y", &text, NULL, err);
+}
+
 static void test_push_manifest(void)
 {
 	struct lp_registry *r;
@@ -283,18 +291,18 @@ static void test_push_manifest(void)
 	test_server_start(&d.s, serve_document, NULL);
 	r = open_registry(&d.s);
 	if (r) {
-		CHECK(!lp_registry_push_manifest(r, "tag", "x/y", "abc", 3, &err) &&
+		CHECK(!put(r, "tag", &err) &&
 			      !strcmp(d.target, "PUT /v2/n/manifests/tag") &&
 			      !strcmp(d.got, "abc") && !strcmp(d.type, "x/y"),
 		      "a manifest is put: %s %s %s %s", d.target, d.got, d.type, err.msg);
-		CHECK(!lp_registry_push_manifest(r, "", "x/y", "abc", 3, &err) &&
+		CHECK(!put(r, "", &err) &&
 			      !strcmp(d.target, "PUT /v2/n/manifests/" DIGEST_OF_ABC),
 		      "under its digest: %s", d.target);
 		d.fields = "Docker-Content-Digest: sha256:00\r\n";
-		CHECK(lp_registry_push_manifest(r, "t", "x/y", "abc", 3, &err) == LP_EDIGEST,
+		CHECK(put(r, "t", &err) == LP_EDIGEST,
 		      "a registry that stored something else");
 		d.status = "200 OK";
-		CHECK(lp_registry_push_manifest(r, "t", "x/y", "abc", 3, &err) == LP_EREMOTE,
+		CHECK(put(r, "t", &err) == LP_EREMOTE,
 		      "a strange status");
 	}
 	lp_registry_free(&r);

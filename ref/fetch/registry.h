@@ -121,9 +121,23 @@ LP_MUST_CHECK enum lp_code lp_registry_push_blob(struct lp_registry *r,
 						 const char *from, bool *had,
 						 struct lp_err *err);
 
-/* PUT a manifest under @tag, or under its digest when @tag is "". */
+/* HEAD: is the blob there? */
+LP_MUST_CHECK enum lp_code lp_registry_has(struct lp_registry *r, const struct lp_digest *d,
+					   bool *had, struct lp_err *err);
+
+/*
+ * lp_registry_push_manifest - PUT a manifest under @tag, or under its digest when @tag is "".
+ *
+ * @linked  out, or NULL: the registry has noted its subject itself (OCI-Subject)
+ */
 LP_MUST_CHECK enum lp_code lp_registry_push_manifest(struct lp_registry *r, const char *tag,
-						     const char *media_type, const void *p,
-						     size_t n, struct lp_err *err);
+						     const char *media_type,
+						     const struct lp_buf *text, bool *linked,
+						     struct lp_err *err);
+
+/* PUT an index under @tag if @condition, a header field or "", holds; err->sys 412: not. */
+LP_MUST_CHECK enum lp_code lp_registry_replace(struct lp_registry *r, const char *tag,
+					       const char *condition, const struct lp_buf *text,
+					       struct lp_err *err);
 
 #endif

@@ -3,26 +3,6 @@
 
 #include <string.h>
 
-/* A small blob of the layout, its digest compared. */
-static enum lp_code load_blob(struct lp_layout *l, const struct lp_descriptor *d, size_t max,
-			      const char *rule, struct lp_buf *out, struct lp_err *err)
-{
-	LP_AUTO(lp_fd_close) int fd = -1;
-	struct lp_digest got;
-
-	if (d->bytes > max)
-		return lp_fail(err, LP_ELIMIT, LP_NO_OFFSET, rule,
-			       "a document of %llu bytes, the limit is %zu",
-			       (unsigned long long)d->bytes, max);
-	if (lp_layout_blob(l, &d->digest, &fd, err) ||
-	    lp_buf_reserve(out, (size_t)d->bytes, max, err) ||
-	    lp_file_pread(fd, 0, out->p, (size_t)d->bytes, err))
-		return err->code;
-	out->len = (size_t)d->bytes;
-	lp_digest_of(d->digest.alg, out->p, out->len, &got);
-	return lp_digest_check(&got, &d->digest, LP_NO_OFFSET, rule, "the document", err);
-}
-
 /* The document that @d names, or @tag where @d has no digest; @d is completed. */
 static enum lp_code load_manifest(struct lp_image *i, const char *tag, struct lp_descriptor *d,
 				  struct lp_err *err)
@@ -34,8 +14,8 @@ static enum lp_code load_manifest(struct lp_image *i, const char *tag, struct lp
 	if (d->digest.alg == LP_NO_DIGEST && lp_layout_find(&i->layout, tag, d, err))
 		return err->code;
 	i->digest = d->digest;
-	return load_blob(&i->layout, d, LP_MANIFEST_MAX, "oci.manifest.digest",
-			 &i->manifest_text, err);
+	return lp_layout_load(&i->layout, d, LP_MANIFEST_MAX, "oci.manifest.digest",
+			      &i->manifest_text, err);
 }
 
 static bool is_preferred(const struct lp_image *i)
@@ -129,8 +109,8 @@ enum lp_code lp_image_config(struct lp_image *i, struct lp_err *err)
 		return LP_OK;
 	i->config_text.len = 0;
 	rc = i->registry ? lp_registry_blob(i->registry, d, LP_CONFIG_MAX, &i->config_text, err)
-			 : load_blob(&i->layout, d, LP_CONFIG_MAX, "oci.config.digest",
-				     &i->config_text, err);
+			 : lp_layout_load(&i->layout, d, LP_CONFIG_MAX, "oci.config.digest",
+					  &i->config_text, err);
 	if (rc || lp_config_parse(i->config_text.p, i->config_text.len, &i->config, err))
 		return lp_within(err, "configuration");
 	if (i->config.ndiffid != i->manifest.nlayer)

@@ -101,8 +101,8 @@ static enum lp_code put_manifest(struct lp_target *t, const struct lp_buf *text,
 	LP_AUTO(lp_descriptor_free) struct lp_descriptor d = {.bytes = 0};
 
 	if (t->registry)
-		return lp_registry_push_manifest(t->registry, t->ref.tag, media_type, text->p,
-						 text->len, err);
+		return lp_registry_push_manifest(t->registry, t->ref.tag, media_type, text, NULL,
+						 err);
 	snprintf(d.media_type, sizeof(d.media_type), "%s", media_type);
 	if (put(t, text, &d, err))
 		return err->code;

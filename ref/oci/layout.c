@@ -272,6 +272,21 @@ static const char *tag_of(const json_t *entry)
 	return tag ? tag : "";
 }
 
+/* What refers to others and has no name of its own. */
+static bool is_aside(const json_t *entry)
+{
+	return !*tag_of(entry) && json_object_get(entry, "artifactType");
+}
+
+static size_t count_images(const json_t *manifests)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < json_array_size(manifests); i++)
+		n += !is_aside(json_array_get(manifests, i));
+	return n;
+}
+
 static enum lp_code fail_missing(const struct lp_layout *l, const char *tag,
 				 const json_t *manifests, struct lp_err *err)
 {
@@ -299,12 +314,12 @@ enum lp_code lp_layout_find(struct lp_layout *l, const char *tag, struct lp_desc
 	*out = found;
 	if (load_index(l, &doc, &manifests, err))
 		return err->code;
-	if (!*tag && json_array_size(manifests) > 1)
+	if (!*tag && count_images(manifests) > 1)
 		return fail_missing(l, tag, manifests, err);
 	json_array_foreach(manifests, i, entry) {
 		LP_AUTO(lp_descriptor_free) struct lp_descriptor d = {0};
 
-		if (*tag && strcmp(tag_of(entry), tag))
+		if (*tag ? strcmp(tag_of(entry), tag) != 0 : is_aside(entry))
 			continue;
 		if (lp_descriptor_parse(entry, &d, err))
 			return lp_within(err, "%s: index.json: entry %zu", l->path, i);
@@ -361,6 +376,33 @@ enum lp_code lp_layout_tag(struct lp_layout *l, const char *tag, const struct lp
 	return LP_OK;
 }
 
+enum lp_code lp_layout_add(struct lp_layout *l, json_t *entry, struct lp_err *err)
+{
+	LP_AUTO(lp_buf_free) struct lp_buf text = {0};
+	LP_AUTO(lp_json_free) json_t *doc = NULL;
+	LP_AUTO(lp_fd_close) int held = -1;
+	const json_t *digest = json_object_get(entry, "digest");
+	json_t *manifests, *other;
+	size_t i;
+
+	if (refuse_archive(l, err) || lock(l, &held, err) || load_index(l, &doc, &manifests, err))
+		return err->code;
+	json_array_foreach(manifests, i, other)
+		if (json_equal(json_object_get(other, "digest"), digest))
+			return LP_OK;
+	if (json_array_append(manifests, entry))
+		return lp_fail_errno(err, "add to index.json");
+	if (lp_json_print(doc, &text, LP_INDEX_MAX, err) ||
+	    lp_file_save(l->dir, INDEX, text.p, text.len, err))
+		return err->code;
+	return LP_OK;
+}
+
+enum lp_code lp_layout_index(struct lp_layout *l, struct lp_index *out, struct lp_err *err)
+{
+	return load_index(l, &out->document, &out->entries, err);
+}
+
 static void blob_name(const struct lp_digest *d, char out[static 8 + LP_DIGEST_TEXT])
 {
 	char hex[LP_DIGEST_TEXT];
@@ -376,6 +418,25 @@ enum lp_code lp_layout_blob(struct lp_layout *l, const struct lp_digest *d, int 
 
 	blob_name(d, name);
 	return open_file(l, name, fd, err);
+}
+
+enum lp_code lp_layout_load(struct lp_layout *l, const struct lp_descriptor *d, size_t max,
+			    const char *rule, struct lp_buf *out, struct lp_err *err)
+{
+	LP_AUTO(lp_fd_close) int fd = -1;
+	struct lp_digest got;
+
+	if (d->bytes > max)
+		return lp_fail(err, LP_ELIMIT, LP_NO_OFFSET, rule,
+			       "a document of %llu bytes, the limit is %zu",
+			       (unsigned long long)d->bytes, max);
+	if (lp_layout_blob(l, &d->digest, &fd, err) ||
+	    lp_buf_reserve(out, (size_t)d->bytes, max, err) ||
+	    lp_file_pread(fd, 0, out->p, (size_t)d->bytes, err))
+		return err->code;
+	out->len = (size_t)d->bytes;
+	lp_digest_of(d->digest.alg, out->p, out->len, &got);
+	return lp_digest_check(&got, &d->digest, LP_NO_OFFSET, rule, "the document", err);
 }
 
 enum lp_code lp_layout_stage(struct lp_layout *l, int *fd, struct lp_err *err)

@@ -9,7 +9,7 @@
 
 #include "base/file.h"
 #include "oci/archive.h"
-#include "oci/descriptor.h"
+#include "oci/index.h"
 
 #define LP_INDEX_MAX ((size_t)4 << 20)	/* bytes of index.json: as a manifest's */
 
@@ -34,7 +34,7 @@ LP_MUST_CHECK enum lp_code lp_layout_create(struct lp_layout *l, const char *pat
 void lp_layout_free(struct lp_layout *l);
 
 /*
- * The descriptor of @tag ("": the only one there is) in index.json.
+ * The descriptor of @tag ("": the only one there is, artifacts without a tag aside) in index.json.
  *
  * LP_EMISSING  none, or "" and there are several: the message lists the tags
  * LP_EFORMAT   oci.layout.index, or two of the tag that differ (oci.layout.tag)
@@ -48,6 +48,22 @@ LP_MUST_CHECK enum lp_code lp_layout_find(struct lp_layout *l, const char *tag,
  */
 LP_MUST_CHECK enum lp_code lp_layout_tag(struct lp_layout *l, const char *tag,
 					 const struct lp_descriptor *d, struct lp_err *err);
+
+/* Put @entry (borrowed), which has no tag, there too; one of the same digest stays. */
+LP_MUST_CHECK enum lp_code lp_layout_add(struct lp_layout *l, json_t *entry, struct lp_err *err);
+
+/* index.json.  LP_EFORMAT oci.layout.index */
+LP_MUST_CHECK enum lp_code lp_layout_index(struct lp_layout *l, struct lp_index *out,
+					   struct lp_err *err);
+
+/*
+ * lp_layout_load - a small blob, at most @max bytes, its digest compared.
+ *
+ * LP_EMISSING; LP_EDIGEST, LP_ELIMIT @rule
+ */
+LP_MUST_CHECK enum lp_code lp_layout_load(struct lp_layout *l, const struct lp_descriptor *d,
+					  size_t max, const char *rule, struct lp_buf *out,
+					  struct lp_err *err);
 
 /*
  * Open a blob for reading: the caller's @fd.  Its bytes are not verified.  LP_EMISSING.
