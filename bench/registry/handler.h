@@ -17,6 +17,8 @@ lb_handler lb_serve_manifest;
 lb_handler lb_serve_blob;	/* or the redirect to lb_serve_storage() */
 lb_handler lb_serve_storage;
 lb_handler lb_serve_tags;
+
+/* referrers.c */
 lb_handler lb_serve_referrers;
 
 /* push.c */

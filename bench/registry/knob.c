@@ -37,6 +37,8 @@ static const struct knob {
 	{"shifted-range", FLAG, AT(shifted_range), 0, 0, "",
 	 "206 with the range that begins one byte later"},
 	{"head", COUNT, AT(head_status), 0, 0, "STATUS", "HEAD on blobs gets this status"},
+	{"no-referrers", FLAG, AT(no_referrers), 0, 0, "",
+	 "no referrers API: 404, and no OCI-Subject on a push"},
 	{"multirange", MULTI, 0, 0, 0, "ok|400|whole", "what several ranges in one request get"},
 	{"corrupt", CORRUPT, 0, 0, 0, "DIGEST:OFFSET",
 	 "flips a bit of this byte of this blob on its way (several times)"},

@@ -8,8 +8,8 @@
 static const char *const good[] = {
 	"token", "token=5", "token-uses=2", "basic=u:p", "redirect", "url-ttl=1", "fail-500=3",
 	"fail-429=2", "fail-429=2:7", "short-body=1", "reset=9", "stall=2", "stall=2:50",
-	"delay=20", "whole", "shifted-range", "head=403", "multirange=ok", "multirange=400",
-	"multirange=whole", "corrupt=sha256:" HEX ":17",
+	"delay=20", "whole", "shifted-range", "head=403", "no-referrers", "multirange=ok",
+	"multirange=400", "multirange=whole", "corrupt=sha256:" HEX ":17",
 };
 
 static const char *const bad[] = {
@@ -17,7 +17,7 @@ static const char *const bad[] = {
 	"basic=", "redirect=1", "url-ttl", "fail-500", "fail-500=0", "fail-500=-1", "fail-500=2:3",
 	"fail-429=", "fail-429=2:", "fail-429=:3", "stall=1:x", "multirange", "multirange=no",
 	"corrupt", "corrupt=sha256:" HEX, "corrupt=sha256:00:1", "corrupt=sha256:" HEX ":x",
-	"delay=99999999999999999999999",
+	"no-referrers=1", "delay=99999999999999999999999",
 };
 
 int main(void)
@@ -30,7 +30,7 @@ int main(void)
 	CHECK(k.token_seconds == 5 && k.token_uses == 2, "token's numbers");
 	CHECK(k.fail_429 == 2 && k.retry_seconds == 7, "fail-429's numbers");
 	CHECK(k.stall == 2 && k.stall_ms == 50, "stall's numbers");
-	CHECK(k.redirect && k.whole && k.shifted_range, "flags");
+	CHECK(k.redirect && k.whole && k.shifted_range && k.no_referrers, "flags");
 	CHECK(k.multirange == LB_MULTI_WHOLE && k.head_status == 403, "multirange and head");
 	CHECK(k.ncorrupt == 1 && k.corrupt[0].off == 17, "corrupt");
 	CHECK(lb_knob_waits(&k), "delay waits");

@@ -313,17 +313,3 @@ enum lp_code lb_serve_manifest(struct lb_request *r, struct lp_err *err)
 	lb_answer_header(&a, "ETag", "\"%s\"", text);
 	return lb_answer_send(r, &a, err);
 }
-
-enum lp_code lb_serve_referrers(struct lb_request *r, struct lp_err *err)
-{
-	static const char none[] = "{\"schemaVersion\":2,\"mediaType\":"
-		"\"application/vnd.oci.image.index.v1+json\",\"manifests\":[]}";
-	struct lp_digest d;
-	struct lb_answer a;
-
-	if (lb_request_digest(r, &d, err))
-		return err->code;
-	a = lb_answer_bytes(MHD_HTTP_OK, "application/vnd.oci.image.index.v1+json", none,
-			    sizeof(none) - 1);
-	return lb_answer_send(r, &a, err);
-}

@@ -4,6 +4,7 @@
 #include "registry/handler.h"
 
 #include "oci/manifest.h"
+#include "oci/subject.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -215,6 +216,69 @@ static enum lp_code check_manifest(struct lb_request *r, const char *media_type,
 	return index ? LP_OK : check_references(r, &m, err);
 }
 
+/* RFC 9110, 13.1: does what has the tag fit the request's If-Match or If-None-Match? */
+static enum lp_code check_condition(struct lb_request *r, struct lp_err *err)
+{
+	const char *match = lb_request_header(r, "If-Match");
+	const char *none = lb_request_header(r, "If-None-Match");
+	LP_AUTO(lp_descriptor_free) struct lp_descriptor d = {0};
+	char text[LP_DIGEST_TEXT], etag[LP_DIGEST_TEXT + 2] = "";
+	enum lp_code code;
+
+	if (!match && !none)
+		return LP_OK;
+	code = lp_layout_find(r->layout, r->route.reference, &d, err);
+	if (code && code != LP_EMISSING)
+		return code;
+	if (!code) {
+		lp_digest_text(&d.digest, text);
+		snprintf(etag, sizeof(etag), "\"%s\"", text);
+	}
+	if ((match && (!*etag || (strcmp(match, "*") && strcmp(match, etag)))) ||
+	    (none && *etag && (!strcmp(none, "*") || !strcmp(none, etag))))
+		return lb_refuse(r, err, MHD_HTTP_PRECONDITION_FAILED, "DENIED",
+				 "the tag names something else by now");
+	return LP_OK;
+}
+
+/* Under the reference's tag, if the request's condition holds. */
+static enum lp_code tag(struct lb_request *r, const struct lp_descriptor *d, struct lp_err *err)
+{
+	enum lp_code code;
+
+	if (!lb_route_tag_ok(r->route.reference))
+		return lb_refuse(r, err, MHD_HTTP_BAD_REQUEST, "TAG_INVALID",
+				 "\"%s\" cannot be a tag", r->route.reference);
+	/* one at a time: what a condition compares must not change before it is replaced */
+	pthread_mutex_lock(&r->server->repositories.lock);
+	code = check_condition(r, err);
+	code = code ? code : lp_layout_tag(r->layout, r->route.reference, d, err);
+	pthread_mutex_unlock(&r->server->repositories.lock);
+	return code;
+}
+
+/* 201; what refers to another manifest must be found again, also without a tag. */
+static enum lp_code stored(struct lb_request *r, const struct lp_descriptor *d, struct lp_err *err)
+{
+	struct lb_answer a = lb_answer_empty(MHD_HTTP_CREATED);
+	LP_AUTO(lp_json_free) json_t *entry = NULL;
+	char text[LP_DIGEST_TEXT];
+	struct lp_digest subject;
+
+	if (lp_subject_entry(&r->body, d, &entry, &subject, err) ||
+	    (entry && lp_layout_add(r->layout, entry, err))) {
+		a.bad = true;
+		return lb_answer_send(r, &a, err);
+	}
+	lp_digest_text(&d->digest, text);
+	lb_answer_header(&a, "Location", "/v2/%s/manifests/%s", r->route.name, text);
+	lb_answer_header(&a, "Docker-Content-Digest", "%s", text);
+	lp_digest_text(&subject, text);
+	if (entry && !r->server->knobs.no_referrers)
+		lb_answer_header(&a, "OCI-Subject", "%s", text);
+	return lb_answer_send(r, &a, err);
+}
+
 enum lp_code lb_manifest_end(struct lb_request *r, struct lp_err *err)
 {
 	LP_AUTO(lp_descriptor_free) struct lp_descriptor d = {0};
@@ -225,9 +289,6 @@ enum lp_code lb_manifest_end(struct lb_request *r, struct lp_err *err)
 	if (check_manifest(r, media_type, err) ||
 	    (by_digest && lb_request_digest(r, &want, err)))
 		return err->code;
-	if (!by_digest && !lb_route_tag_ok(r->route.reference))
-		return lb_refuse(r, err, MHD_HTTP_BAD_REQUEST, "TAG_INVALID",
-				 "\"%s\" cannot be a tag", r->route.reference);
 	snprintf(d.media_type, sizeof(d.media_type), "%s", media_type ? media_type :
 		 "application/vnd.oci.image.manifest.v1+json");
 	if (lp_layout_put(r->layout, r->body.p, r->body.len, &d, err))
@@ -235,7 +296,7 @@ enum lp_code lb_manifest_end(struct lb_request *r, struct lp_err *err)
 	if (by_digest && !lp_digest_equal(&d.digest, &want))
 		return lb_refuse(r, err, MHD_HTTP_BAD_REQUEST, "DIGEST_INVALID",
 				 "the manifest is not %s", r->route.reference);
-	if (!by_digest && lp_layout_tag(r->layout, r->route.reference, &d, err))
+	if (!by_digest && tag(r, &d, err))
 		return err->code;
-	return created(r, "manifests", &d.digest, err);
+	return stored(r, &d, err);
 }

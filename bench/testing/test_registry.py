@@ -83,6 +83,60 @@ def test_tags_and_referrers(plain):
     assert status == 200 and json.loads(body)["manifests"] == []
 
 
+def put_manifest(r, reference, document, **headers):
+    text = json.dumps(document).encode()
+    status, got, _ = ask(r, "PUT", f"/v2/i/manifests/{reference or digest(text)}",
+                         {"Content-Type": document["mediaType"], **headers}, text)
+    return status, got, digest(text)
+
+
+def referring(tmp_path, r, **more):
+    """A manifest with a subject, its blobs pushed."""
+    manifest = json.loads(write_layout(tmp_path, [BLOB]))
+    for d in [manifest["config"], *manifest["layers"]]:
+        push_blob(r, "i", (tmp_path / "blobs/sha256" / d["digest"][7:]).read_bytes())
+    return {**manifest, "artifactType": "x/y", "annotations": {"a": "b"}, **more,
+            "subject": {"mediaType": MANIFEST, "digest": digest(b"of"), "size": 2}}
+
+
+def test_referrers(tmp_path):
+    with Registry(tmp_path / "root") as r:
+        status, headers, first = put_manifest(r, None, referring(tmp_path, r))
+        assert (status, headers["OCI-Subject"]) == (201, digest(b"of"))
+        second = put_manifest(r, "tag", referring(tmp_path, r, artifactType="x/z"))[2]
+        status, headers, body = ask(r, "GET", f"/v2/i/referrers/{digest(b'of')}")
+        assert (status, headers["Content-Type"]) == (200, "application/vnd.oci.image.index.v1+json")
+        found = {d["digest"]: d for d in json.loads(body)["manifests"]}
+        assert set(found) == {first, second}
+        assert (found[first]["artifactType"], found[first]["annotations"]) == ("x/y", {"a": "b"})
+        status, headers, body = ask(r, "GET", f"/v2/i/referrers/{digest(b'of')}?artifactType=x/z")
+        assert [d["digest"] for d in json.loads(body)["manifests"]] == [second]
+        assert headers["OCI-Filters-Applied"] == "artifactType"
+        assert json.loads(ask(r, "GET", f"/v2/i/referrers/{first}")[2])["manifests"] == []
+        assert json.loads(ask(r, "GET", "/v2/i/tags/list")[2])["tags"] == ["tag"]
+
+
+def test_no_referrers(tmp_path):
+    with Registry(tmp_path / "root", knobs=["no-referrers"]) as r:
+        status, headers, _ = put_manifest(r, None, referring(tmp_path, r))
+        assert status == 201 and "OCI-Subject" not in headers
+        assert ask(r, "GET", f"/v2/i/referrers/{digest(b'of')}")[0] == 404
+
+
+def test_conditions(tmp_path):
+    index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json",
+             "manifests": []}
+    with Registry(tmp_path / "root") as r:
+        assert put_manifest(r, "t", index, **{"If-Match": '"x"'})[0] == 412
+        status, _, old = put_manifest(r, "t", index, **{"If-None-Match": "*"})
+        assert status == 201
+        assert put_manifest(r, "t", index, **{"If-None-Match": "*"})[0] == 412
+        index["annotations"] = {"n": "2"}
+        assert put_manifest(r, "t", index, **{"If-Match": f'"{old}"'})[0] == 201
+        assert put_manifest(r, "t", index, **{"If-Match": f'"{old}"'})[0] == 412
+        assert ask(r, "HEAD", "/v2/i/manifests/t")[1]["ETag"] != f'"{old}"'
+
+
 @pytest.mark.parametrize("text,first,last", [
     ("bytes=0-0", 0, 0), ("bytes=500-1499", 500, 1499), ("bytes=299999-", 299999, 299999),
     ("bytes=500-", 500, 299999), ("bytes=-500", 299500, 299999), ("bytes=-9999999", 0, 299999),
