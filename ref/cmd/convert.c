@@ -13,6 +13,7 @@ struct args {
 	struct lp_common common;
 	const char *to, *codec, *level, *list, *tmp, *digester;
 	uint64_t chunk_bytes, threads, version;
+	bool merge_manifest, with_referrer;
 };
 
 static const struct lp_option table[] = {
@@ -28,6 +29,10 @@ static const struct lp_option table[] = {
 	{"digester", 0, LP_OPT_TEXT, offsetof(struct args, digester), "WORD",
 	 "rafs: blake3, sha256"},
 	{"fs-version", 0, LP_OPT_COUNT, offsetof(struct args, version), "N", "rafs: 6, 5"},
+	{"merge-manifest", 0, LP_OPT_FLAG, offsetof(struct args, merge_manifest), NULL,
+	 "rafs: the destination is an index of the source's manifests and the new one"},
+	{"with-referrer", 0, LP_OPT_FLAG, offsetof(struct args, with_referrer), NULL,
+	 "rafs: the source's manifest is the new one's subject (referrers API)"},
 	{"prefetch-list", 0, LP_OPT_TEXT, offsetof(struct args, list), "FILE",
 	 "paths to put first, as `lazypull record` writes them"},
 	{"threads", 'j', LP_OPT_COUNT, offsetof(struct args, threads), "N",
@@ -90,6 +95,11 @@ static enum lp_code choose(const struct args *a, struct lp_convert_options *o, s
 
 	if ((a->to && choose_format(a, o, err)) || choose_words(a, o, err))
 		return err->code;
+	o->merge_manifest = a->merge_manifest;
+	o->with_referrer = a->with_referrer;
+	if ((o->merge_manifest || o->with_referrer) && (!o->to || !o->to->image))
+		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL,
+			       "--merge-manifest and --with-referrer are for rafs");
 	o->build.level = LP_LEVEL_DEFAULT;
 	if (a->level) {
 		if (sscanf(a->level, "%d%n", &level, &end) != 1 || a->level[end])

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "image/convert.h"
 
+#include "image/beside.h"
 #include "image/bundle.h"
 #include "image/flatten.h"
 #include "image/made.h"
@@ -151,7 +152,7 @@ static enum lp_code copy_layer(struct work *w, struct lp_err *err)
 {
 	w->diffid = w->from->config.diffid[w->n];
 	if (lp_descriptor_copy(&w->made, &w->from->manifest.layer[w->n], err) ||
-	    lp_target_copy(w->to, w->from, w->n, err))
+	    lp_target_copy(w->to, w->from, &w->from->manifest.layer[w->n], err))
 		return err->code;
 	if (w->options->progress)
 		lp_progress_add(w->options->progress, w->made.bytes);
@@ -220,12 +221,26 @@ static enum lp_code bundle(struct work *w, size_t n, struct lp_descriptor *d,
 	return rc;
 }
 
+static enum lp_code put_documents(struct work *w, struct lp_manifest *m,
+				  const struct lp_buf *config, struct lp_digest *digest,
+				  struct lp_err *err)
+{
+	const struct lp_convert_options *o = w->options;
+	struct lp_descriptor made = {.bytes = 0};
+
+	if (o->merge_manifest || o->with_referrer)
+		return lp_beside(w->from, w->to, o, m, config, digest, err);
+	if (lp_target_finish(w->to, m, config, lp_target_tag(w->to), &made, err))
+		return err->code;
+	*digest = made.digest;
+	return LP_OK;
+}
+
 /* The documents of the new image. */
 static enum lp_code finish(struct work *w, size_t n, struct lp_digest *digest,
 			   struct lp_err *err)
 {
 	struct lp_image *from = w->from;
-	struct lp_target *to = w->to;
 	struct lp_manifest m = {.notes = from->manifest.notes, .nlayer = n};
 	LP_AUTO(lp_buf_free) struct lp_buf config = {0};
 	struct lp_digest *diffid = calloc(n + 2, sizeof(*diffid));
@@ -242,7 +257,7 @@ static enum lp_code finish(struct work *w, size_t n, struct lp_digest *digest,
 		m.nlayer++;
 	}
 	rc = rc ? rc : lp_config_rewrite(&from->config, diffid, m.nlayer, &config, err);
-	rc = rc ? rc : lp_target_finish(to, &m, &config, digest, err);
+	rc = rc ? rc : put_documents(w, &m, &config, digest, err);
 	if (m.nlayer > n)
 		lp_descriptor_free(&m.layer[n]);
 	free(m.layer);

@@ -18,6 +18,8 @@
 
 struct lp_convert_options {
 	const struct lp_format *to;	/* NULL: copy the layers as they are */
+	bool merge_manifest;		/* in an index with the source: image/beside.h */
+	bool with_referrer;		/* as a referrer of the source */
 	struct lp_build_options build;	/* pool and scratch are not the caller's */
 	size_t threads;			/* for each layer; 0: one per processor */
 	int tmp;			/* an open directory for spools */
@@ -28,7 +30,7 @@ struct lp_convert_options {
 /*
  * lp_convert - write @from to @to.
  *
- * @digest  out: of the new manifest
+ * @digest  out: of the new manifest, or of the index that it is in
  *
  * Errors of lp_parse_run() and of the formats, "layer N: ..."; of the target
  */

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "image/image.h"
 
+#include "fetch/referrers.h"
+#include "oci/subject.h"
+
 #include <string.h>
 
 /* The document that @d names, or @tag where @d has no digest; @d is completed. */
@@ -57,8 +60,58 @@ static enum lp_code resolve_index(struct lp_image *i, const struct lp_platform *
 	return c.n > 1 ? take_entry(i, c.entry[0].json, err) : LP_OK;
 }
 
-static enum lp_code resolve(struct lp_image *i, const struct lp_platform *platform,
-			    struct lp_err *err)
+/*
+ * Is @e better than @best?  The newer one by its annotation, then the smaller digest: registries
+ * list them in any order.
+ */
+static bool is_better(const json_t *e, const json_t *best)
+{
+	static const char created[] = "org.opencontainers.image.created";
+	const char *text[2] = {"", ""}, *digest[2] = {"", ""};
+	const json_t *of[2] = {e, best};
+	int order;
+
+	for (size_t k = 0; best && k < 2; k++) {
+		json_t *note = json_object_get(json_object_get(of[k], "annotations"), created);
+		json_t *d = json_object_get(of[k], "digest");
+
+		text[k] = json_is_string(note) ? json_string_value(note) : "";
+		digest[k] = json_is_string(d) ? json_string_value(d) : "";
+	}
+	order = strcmp(text[0], text[1]);
+	return !best || order > 0 || (!order && strcmp(digest[0], digest[1]) < 0);
+}
+
+/* A Nydus manifest that refers to the image's, if there is one, in its place. */
+static enum lp_code follow_referrer(struct lp_image *i, struct lp_err *err)
+{
+	LP_AUTO(lp_index_free) struct lp_index list = {.document = NULL};
+	const struct lp_digest subject = i->digest;
+	const json_t *best = NULL;
+
+	if (lp_image_referrers(i, &list, err))
+		return err->code;
+	for (size_t k = 0; k < json_array_size(list.entries); k++) {
+		struct lp_index_entry e;
+
+		if (lp_index_read(&list, k, &e, err))
+			return lp_within(err, "referrers");
+		if (e.media == LP_MEDIA_MANIFEST && e.kind == LP_KIND_NYDUS &&
+		    is_better(e.json, best))
+			best = e.json;
+	}
+	if (!best)
+		return LP_OK;
+	if (take_entry(i, best, err))
+		return lp_within(err, "referrer");
+	if (!lp_digest_equal(&i->manifest.subject.digest, &subject))
+		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, "oci.referrers.subject",
+			       "a referrer has another subject than the manifest it is listed for");
+	return LP_OK;
+}
+
+static enum lp_code resolve_name(struct lp_image *i, const struct lp_platform *platform,
+				 struct lp_err *err)
 {
 	LP_AUTO(lp_descriptor_free) struct lp_descriptor d = {.digest = i->ref.digest};
 	bool index = false;
@@ -71,6 +124,14 @@ static enum lp_code resolve(struct lp_image *i, const struct lp_platform *platfo
 		return resolve_index(i, platform, err);
 	return lp_manifest_parse(i->manifest_text.p, i->manifest_text.len, d.media_type,
 				 &i->manifest, err);
+}
+
+static enum lp_code resolve(struct lp_image *i, const struct lp_platform *platform,
+			    struct lp_err *err)
+{
+	if (resolve_name(i, platform, err))
+		return err->code;
+	return is_preferred(i) || i->prefer != LP_KIND_NYDUS ? LP_OK : follow_referrer(i, err);
 }
 
 enum lp_code lp_image_open(struct lp_image *i, const struct lp_reference *ref,
@@ -143,10 +204,29 @@ void lp_image_key(const struct lp_reference *ref, enum lp_kind prefer,
 		memcpy(out + n, mark, sizeof(mark));
 }
 
-enum lp_code lp_image_source(struct lp_image *i, size_t n, struct lp_source *out,
-			     struct lp_err *err)
+enum lp_code lp_image_document(struct lp_image *i, const struct lp_descriptor *d,
+			       struct lp_buf *out, struct lp_err *err)
 {
-	const struct lp_descriptor *d = &i->manifest.layer[n];
+	char media_type[LP_MEDIA_TYPE];
+	struct lp_digest digest;
+
+	out->len = 0;
+	return i->registry ? lp_registry_manifest(i->registry, "", &d->digest, out, &digest,
+						  media_type, err)
+			   : lp_layout_load(&i->layout, d, LP_MANIFEST_MAX, "oci.manifest.digest",
+					    out, err);
+}
+
+enum lp_code lp_image_referrers(struct lp_image *i, struct lp_index *out, struct lp_err *err)
+{
+	return i->registry ? lp_registry_referrers(i->registry, &i->digest, LP_TYPE_NYDUS, out,
+						   err)
+			   : lp_subject_list(&i->layout, &i->digest, out, err);
+}
+
+enum lp_code lp_image_blob(struct lp_image *i, const struct lp_descriptor *d,
+			   struct lp_source *out, struct lp_err *err)
+{
 	int fd = -1;
 
 	if (i->registry)
@@ -162,4 +242,10 @@ enum lp_code lp_image_source(struct lp_image *i, size_t n, struct lp_source *out
 			       (unsigned long long)bytes, (unsigned long long)d->bytes);
 	}
 	return LP_OK;
+}
+
+enum lp_code lp_image_source(struct lp_image *i, size_t n, struct lp_source *out,
+			     struct lp_err *err)
+{
+	return lp_image_blob(i, &i->manifest.layer[n], out, err);
 }

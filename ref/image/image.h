@@ -40,12 +40,13 @@ struct lp_image {
 /*
  * lp_image_open - resolve @ref to its manifest, through an index by platform, then by kind.
  *
- * Where entries of the index do not say their kind, their manifests are looked at.
+ * Where entries of the index do not say their kind, their manifests are looked at.  Where Nydus
+ * is preferred and the name leads to none, a referrer of its manifest is taken.
  *
  * @i   LP_IMAGE_EMPTY; lp_image_free() in any case
  *
  * LP_EMISSING, LP_EREMOTE  there is none, or it cannot be had
- * LP_EFORMAT, LP_EDIGEST   oci.*
+ * LP_EFORMAT, LP_EDIGEST   oci.*, registry.referrers.*
  * LP_EUSAGE                a transport that names no image (tar:, dir:, blob:)
  */
 LP_MUST_CHECK enum lp_code lp_image_open(struct lp_image *i, const struct lp_reference *ref,
@@ -62,6 +63,18 @@ void lp_image_free(struct lp_image *i);
 /* What the store remembers @ref by: another preference is another name. */
 void lp_image_key(const struct lp_reference *ref, enum lp_kind prefer,
 		  char out[static LP_REFERENCE_TEXT]);
+
+/* A manifest or index of the image's repository or layout, its digest compared. */
+LP_MUST_CHECK enum lp_code lp_image_document(struct lp_image *i, const struct lp_descriptor *d,
+					     struct lp_buf *out, struct lp_err *err);
+
+/* What refers to the image's manifest; lists of registries are hints (fetch/referrers.h). */
+LP_MUST_CHECK enum lp_code lp_image_referrers(struct lp_image *i, struct lp_index *out,
+					      struct lp_err *err);
+
+/* The stored bytes of a blob there.  Re-entrant. */
+LP_MUST_CHECK enum lp_code lp_image_blob(struct lp_image *i, const struct lp_descriptor *d,
+					 struct lp_source *out, struct lp_err *err);
 
 /* The stored bytes of layer @n.  Re-entrant. */
 LP_MUST_CHECK enum lp_code lp_image_source(struct lp_image *i, size_t n, struct lp_source *out,

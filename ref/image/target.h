@@ -32,19 +32,37 @@ LP_MUST_CHECK enum lp_code lp_target_stage(struct lp_target *t, int *fd, struct 
 LP_MUST_CHECK enum lp_code lp_target_keep(struct lp_target *t, const struct lp_descriptor *d,
 					  int fd, struct lp_err *err);
 
-/* Copy layer @n of @from as it is, its digest compared.  Re-entrant. */
-LP_MUST_CHECK enum lp_code lp_target_copy(struct lp_target *t, struct lp_image *from, size_t n,
-					  struct lp_err *err);
+/* Is the blob @d there? */
+LP_MUST_CHECK enum lp_code lp_target_has(struct lp_target *t, const struct lp_descriptor *d,
+					 bool *had, struct lp_err *err);
+
+/* Copy the blob @d of @from as it is, its digest compared.  Re-entrant. */
+LP_MUST_CHECK enum lp_code lp_target_copy(struct lp_target *t, struct lp_image *from,
+					  const struct lp_descriptor *d, struct lp_err *err);
+
+/* The reference's tag, or what goes without one; borrowed. */
+const char *lp_target_tag(const struct lp_target *t);
 
 /*
- * lp_target_finish - the configuration and the manifest, under the reference's tag.
+ * lp_target_document - the manifest or index @text under @tag, or by its digest alone ("").
  *
- * @m       config is set here; layers are the caller's, kept before
- * @digest  out: of the manifest
+ * One with a subject is found by it afterwards, also where the registry keeps no such list.
+ *
+ * @made  out: its descriptor
+ */
+LP_MUST_CHECK enum lp_code lp_target_document(struct lp_target *t, const struct lp_buf *text,
+					      const char *media_type, const char *tag,
+					      struct lp_descriptor *made, struct lp_err *err);
+
+/*
+ * lp_target_finish - the configuration and the manifest, under @tag as above.
+ *
+ * @m     config is set here; layers are the caller's, kept before
+ * @made  out: the manifest's descriptor
  */
 LP_MUST_CHECK enum lp_code lp_target_finish(struct lp_target *t, struct lp_manifest *m,
-					    const struct lp_buf *config,
-					    struct lp_digest *digest, struct lp_err *err);
+					    const struct lp_buf *config, const char *tag,
+					    struct lp_descriptor *made, struct lp_err *err);
 
 /* The same for an image whose layers were copied: @from's documents, byte for byte. */
 LP_MUST_CHECK enum lp_code lp_target_finish_copy(struct lp_target *t, struct lp_image *from,
