@@ -202,6 +202,12 @@ static enum lp_code check_references(struct lb_request *r, const struct lp_manif
 	return LP_OK;
 }
 
+/* A manifest of OCI's that is no image's: "Guidelines for Artifact Usage".  It is kept unread. */
+static bool is_artifact(const struct lp_err *why)
+{
+	return why->code == LP_EUNSUP && why->rule && !strcmp(why->rule, "oci.manifest.config");
+}
+
 static enum lp_code check_manifest(struct lb_request *r, const char *media_type,
 				   struct lp_err *err)
 {
@@ -210,10 +216,11 @@ static enum lp_code check_manifest(struct lb_request *r, const char *media_type,
 	bool index;
 
 	if (lp_manifest_is_index(r->body.p, r->body.len, media_type, &index, &why) ||
-	    (!index && lp_manifest_parse(r->body.p, r->body.len, media_type, &m, &why)))
+	    (!index && lp_manifest_parse(r->body.p, r->body.len, media_type, &m, &why) &&
+	     !is_artifact(&why)))
 		return lb_refuse(r, err, MHD_HTTP_BAD_REQUEST, "MANIFEST_INVALID", "%.150s",
 				 why.msg);
-	return index ? LP_OK : check_references(r, &m, err);
+	return index || !m.media_type[0] ? LP_OK : check_references(r, &m, err);
 }
 
 /* RFC 9110, 13.1: does what has the tag fit the request's If-Match or If-None-Match? */
