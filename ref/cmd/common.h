@@ -25,7 +25,7 @@ struct lp_common {
 	{"platform", 0, LP_OPT_TEXT, offsetof(type, common.platform), "OS/ARCH[/VARIANT]",     \
 	 "which manifest of an index"},                                                        \
 	{"prefer", 0, LP_OPT_CHOICE, offsetof(type, common.prefer), LP_KIND_WORDS,             \
-	 "where an index holds both for the platform"},                                        \
+	 "where there are both; nydus also looks at referrers (oci)"},                         \
 	{"creds", 0, LP_OPT_TEXT, offsetof(type, common.creds), "USER:PASSWORD",               \
 	 "instead of ~/.docker/config.json"},                                                  \
 	{"ca-file", 0, LP_OPT_TEXT, offsetof(type, common.ca_file), "FILE",                    \
