@@ -2,6 +2,7 @@
 #include "format/rafs/check.h"
 
 #include "format/rafs/boot.h"
+#include "format/rafs/crc.h"
 #include "format/rafs/info.h"
 #include "format/rafs/tail.h"
 #include "format/rafs/v5.h"
@@ -78,7 +79,7 @@ static enum lp_code check_chunk(const struct lp_rafs_plan *plan, const struct lp
 	return LP_OK;
 }
 
-/* Blob @i of the bootstrap, in @blob: its sections agree with the bootstrap and their TOC. */
+/* Blob @i of the bootstrap, in @blob: sums of chunks; its sections agree with the bootstrap and their TOC. */
 static enum lp_code check_blob(const struct lp_rafs_plan *plan, uint32_t i,
 			       struct lp_source *blob, struct lp_err *err)
 {
@@ -90,6 +91,8 @@ static enum lp_code check_blob(const struct lp_rafs_plan *plan, uint32_t i,
 	size_t max = (size_t)b->nchunk * LP_RAFS_DIGEST;
 	uint8_t head[LP_RAFS_INFO_HEAD];
 
+	if (lp_rafs_crc_check(plan, i, blob, err))
+		return err->code;
 	if (!b->info_plain)
 		return LP_OK;
 	if (load_info(b, blob, &info, head, err) || check_head(b, head, err))
@@ -126,13 +129,15 @@ enum lp_code lp_rafs_check(const struct lp_descriptor *d, struct lp_source *sour
 			   struct lp_err *err)
 {
 	LP_AUTO(lp_rafs_boot_free) struct lp_rafs_boot boot = {.version = 0};
+	LP_AUTO(lp_rafs_v5_free) struct lp_rafs_v5 v5 = {.p = NULL};
 	LP_AUTO(lp_rafs_v6_free) struct lp_rafs_v6 v6 = {.chunk_bytes = 0};
+	bool old;
 
 	if (lp_rafs_boot_load(&boot, source, err))
 		return err->code;
-	if (boot.version != 6) /* v5 has nothing in its blobs that open() does not tell */
-		return LP_OK;
-	if (lp_rafs_v6_open(&v6, boot.bytes.p, boot.bytes.len, err))
+	old = boot.version == 5;
+	if (old ? lp_rafs_v5_open(&v5, boot.bytes.p, boot.bytes.len, err)
+		: lp_rafs_v6_open(&v6, boot.bytes.p, boot.bytes.len, err))
 		return lp_within(err, "bootstrap");
-	return check_blobs(&v6.plan, d, source, n, err);
+	return check_blobs(old ? &v5.plan : &v6.plan, d, source, n, err);
 }
