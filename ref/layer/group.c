@@ -6,13 +6,15 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-#define AHEAD_MAX 64		/* ours: ready frames between two misses that still are a sequence */
+#define AHEAD_MAX 64	      /* ours: ready frames between two misses that still are a sequence */
+#define CROWD 3		      /* ours: near ones among the last misses */
+#define LONG_BYTES (1u << 20) /* ours: of a frame of a long file, what writers make chunks of */
 #define TRIM_BYTES ((uint64_t)8 << 20) /* ours: decoded before memory is given back when idle */
 
 /* What to ask for in one request. */
 struct span {
 	uint32_t first, end;
-	uint64_t off, stop;		/* of the blob */
+	uint64_t off, stop; /* of the blob */
 	uint64_t plain_bytes;
 };
 
@@ -43,9 +45,9 @@ static bool is_next(const struct lp_feed *f, uint32_t i)
 }
 
 /* How many of the last misses were near frame @i; it is one of them now. */
-static unsigned count_near(struct lp_feed *f, uint32_t i)
+static unsigned count_near(struct lp_feed *f, uint32_t i, uint64_t near)
 {
-	uint64_t off = frame_of(f, i)->off, near = f->l->policy.near;
+	uint64_t off = frame_of(f, i)->off;
 	unsigned n = 0;
 
 	for (unsigned k = 0; k < LP_RECENT; k++) {
@@ -57,21 +59,52 @@ static unsigned count_near(struct lp_feed *f, uint32_t i)
 	return n;
 }
 
+/*
+ * A part of a long file is wanted: programs jump about in their own text, so the rest of it is
+ * wanted soon.  Its frames are whole chunks, and one that is less at the end.
+ */
+static void widen(const struct lp_feed *f, uint32_t i, struct lp_fill *fill)
+{
+	uint32_t n = f->d->table.layer.nframe, k;
+	uint64_t bytes = 0, back = 0;
+
+	for (k = i; k < n && bytes < f->l->policy.fill_max; k++) {
+		bytes += frame_of(f, k)->plain_bytes;
+		if (frame_of(f, k)->plain_bytes < LONG_BYTES)
+			break;
+	}
+	for (k = i; k-- > 0 && back < f->l->policy.fill_max;) {
+		if (frame_of(f, k)->plain_bytes < LONG_BYTES)
+			break;
+		back += frame_of(f, k)->plain_bytes;
+	}
+	fill->bytes = fill->bytes > bytes ? fill->bytes : bytes;
+	fill->back = fill->back > back ? fill->back : back;
+}
+
 /* What a miss at frame @i takes along. */
 static struct lp_fill choose_fill(struct lp_feed *f, uint32_t i)
 {
 	const struct lp_fill_policy *p = &f->l->policy;
 	bool fast = !f->r || f->l->first_byte_ns < p->fast_ns;
-	struct lp_fill fill = fast ? p->fast : p->slow;
-	unsigned near = count_near(f, i);
+	bool cheap = frame_of(f, i)->codec != LP_CODEC_GZIP;
+	struct lp_fill fill = !fast ? p->slow : cheap ? p->cheap : p->fast;
+	unsigned near = count_near(f, i, fill.near);
 
-	if (is_next(f, i))
-		fill = (struct lp_fill){f->fill * 2, 0};
-	else if (!fast)
+	if (is_next(f, i)) {
+		fill.bytes = f->fill * 2;
+		fill.back = 0;
+	} else if (!fast) {
 		fill.bytes <<= near;
+	} else if (cheap && near >= CROWD) {
+		fill.bytes *= 2;
+		fill.back *= 4;
+	}
 	if (fill.bytes > p->fill_max)
 		fill.bytes = p->fill_max;
 	f->fill = fill.bytes;
+	if (near && frame_of(f, i)->plain_bytes >= LONG_BYTES)
+		widen(f, i, &fill);
 	return fill;
 }
 
@@ -122,10 +155,10 @@ static void grow(const struct lp_feed *f, struct span *s, enum lp_priority kind,
 }
 
 /* The same in front: what the prefetch list names later, or @back bytes of device. */
-static void grow_back(const struct lp_feed *f, struct span *s, enum lp_priority kind,
-		      uint64_t back)
+static void grow_back(const struct lp_feed *f, struct span *s, enum lp_priority kind, uint64_t back)
 {
 	const struct lp_fill_policy *p = &f->l->policy;
+	uint64_t max = kind == LP_DEMAND ? p->fill_max : p->range_max;
 	uint64_t plain_bytes = 0;
 
 	for (uint32_t i = s->first; i-- > 0;) {
@@ -133,7 +166,7 @@ static void grow_back(const struct lp_feed *f, struct span *s, enum lp_priority 
 
 		if ((frame_stop(at) < s->off && s->off - frame_stop(at) > p->gap) ||
 		    frame_stop(at) > s->stop || f->state[i] == LP_IN_FLIGHT || lp_is_big(at) ||
-		    s->stop - at->off > p->range_max)
+		    s->stop - at->off > max)
 			break;
 		if (kind == LP_DEMAND && plain_bytes + at->plain_bytes > back)
 			break;
@@ -149,7 +182,10 @@ static struct span choose(struct lp_feed *f, uint32_t i, enum lp_priority kind,
 			  const struct lp_want *w)
 {
 	const struct lp_frame *at = frame_of(f, i);
-	struct span s = {.first = i, .end = i + 1, .off = at->off, .stop = frame_stop(at),
+	struct span s = {.first = i,
+			 .end = i + 1,
+			 .off = at->off,
+			 .stop = frame_stop(at),
 			 .plain_bytes = at->plain_bytes};
 	struct lp_fill fill = {0};
 
@@ -189,7 +225,8 @@ static void note(struct lp_group *g)
 	if (g->sent_ns && g->have) {
 		took = lp_now_ns() - g->sent_ns;
 		g->sent_ns = 0;
-		/* The first answer includes the connection's making: believe the sooner one fast. */
+		/* The first answer includes the connection's making: believe the sooner one fast.
+		 */
 		if (took < l->first_byte_ns)
 			l->first_byte_ns = took;
 		else
@@ -327,7 +364,8 @@ void lp_group_hurry(struct lp_feed *f, uint32_t i, enum lp_priority priority)
 {
 	struct lp_group *g = NULL;
 
-	TAILQ_FOREACH(g, &f->l->groups, link) {
+	TAILQ_FOREACH(g, &f->l->groups, link)
+	{
 		if (g->feed != f || i < g->first || i >= g->end || !g->mine[i - g->first])
 			continue;
 		if (priority < g->priority) {
@@ -367,7 +405,8 @@ void lp_group_settle(struct lp_group *g, uint32_t i, enum lp_code code, const st
 	f->state[i] = LP_IDLE;
 	if (!code)
 		f->l->count.plain_bytes += frame_of(f, i)->plain_bytes;
-	/* A proxy's damaged copy, a connection's flipped bit: one more try.  A file stays as it is. */
+	/* A proxy's damaged copy, a connection's flipped bit: one more try.  A file stays as it is.
+	 */
 	if (wrong && !g->again && f->r && !f->l->stop && !f->gone)
 		again = lp_group_again(f, i, g->priority);
 	lp_loader_settle(f, i, code && again != LP_STARTED ? err : NULL, news);
@@ -396,8 +435,8 @@ static struct lp_group *find_work(struct lp_loader *l)
 	struct lp_group *g, *best = NULL;
 
 	TAILQ_FOREACH(g, &l->groups, link)
-		if ((!best || g->priority < best->priority) && has_work(g))
-			best = g;
+	if ((!best || g->priority < best->priority) && has_work(g))
+		best = g;
 	return best;
 }
 
@@ -406,8 +445,8 @@ static bool big_waits(const struct lp_loader *l)
 	const struct lp_group *g;
 
 	TAILQ_FOREACH(g, &l->groups, link)
-		if (g->big && !g->busy && g->next < g->end)
-			return true;
+	if (g->big && !g->busy && g->next < g->end)
+		return true;
 	return false;
 }
 

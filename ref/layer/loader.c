@@ -11,13 +11,13 @@
 /* glibc raises its threshold when large blocks are freed, and then keeps them. */
 #define MMAP_BYTES (128 << 10)
 
-/* fast, slow, near: ours, measured (README.md, "The fill policy"). */
+/* fast, cheap, slow: ours, measured (README.md, "The fill policy"). */
 const struct lp_fill_policy lp_fill_policy = {
 	.fast_ns = 3000000,	/* ours: spec/erofs.md 5 says 1 ms, and a busy machine adds some */
-	.fast = {96 << 10, 64 << 10},
-	.slow = {LP_FILL_MIN, 512 << 10},
+	.fast = {96 << 10, 64 << 10, 2 << 20},
+	.cheap = {40 << 10, 192 << 10, 6 << 20},
+	.slow = {LP_FILL_MIN, 512 << 10, 2 << 20},
 	.fill_max = 4 << 20,	/* ours: 3 round trips of 20 ms at 500 Mbit/s */
-	.near = 2 << 20,
 	.gap = 16 << 10,	/* ours: 20 ms are worth more at any speed above 6 Mbit/s */
 	.range_max = LP_RANGE_MAX,
 	.background_max = 3 << 20, /* spec/benchmark.md 3: python's 104 MB in at most 60 requests */

@@ -6,7 +6,7 @@
  *	into one fetch -> decode each frame once -> verify and write every chunk of it -> done
  *
  * One frame is never in flight twice: whoever wants it meanwhile waits for the same fetch.
- * Demand goes before prefetch, prefetch before background; prefetch ranges are at most 1 MiB,
+ * Demand goes before prefetch, prefetch before background; prefetch ranges are at most 2 MiB,
  * read-ahead on a device grows while its reads are sequential, and a demand miss fills
  * LP_FILL_MIN of the device where the link is slow.  One connection stays free for demand.
  *
@@ -26,21 +26,23 @@
 #include <sys/queue.h>
 
 #define LP_FILL_MIN ((uint64_t)1 << 20)	/* bytes of device, design.md 4; spec/erofs.md 5 */
-#define LP_RANGE_MAX ((size_t)1 << 20)	/* bytes of blob a prefetch request asks for */
+#define LP_RANGE_MAX ((size_t)2 << 20)	/* bytes of blob a prefetch request asks for */
 
 /* What a demand miss takes along, in bytes of device. */
 struct lp_fill {
 	uint64_t bytes;		/* at least, from the miss on */
 	uint64_t back;		/* in front of it: directories are not read as they were packed */
+	uint64_t near;		/* bytes of blob between misses that are near each other */
 };
 
 /* How much is fetched together, and how much at a time. */
 struct lp_fill_policy {
 	uint64_t fast_ns;	/* a link whose first byte comes sooner is fast */
-	struct lp_fill fast, slow;
+	struct lp_fill fast;	/* of gzip, whose decoding costs more than the link */
+	struct lp_fill cheap;	/* of other codecs: where misses crowd, twice and back 4 times */
+	struct lp_fill slow;
 	uint64_t fill_max;	/* to which that doubles while misses are sequential or, on a link
 				   that is not fast, for each of the last that was near */
-	uint64_t near;		/* bytes of blob between misses that are near each other */
 	uint64_t gap;		/* bytes of blob that a request may fetch in vain to save another */
 	uint64_t range_max;	/* bytes of blob in a prefetch request */
 	uint64_t background_max; /* and in a background request */

@@ -14,12 +14,12 @@
 static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t change;
-	unsigned delay_ms;	/* before each answer */
-	uint64_t flip;		/* a byte of the blob that comes wrong ... */
-	unsigned flips;		/* ... so many times */
-	unsigned fails;		/* answers that are 404 */
-	bool halves;		/* stop in the middle of each body until this is false */
-	unsigned stopped;	/* bodies that have */
+	unsigned delay_ms; /* before each answer */
+	uint64_t flip;	   /* a byte of the blob that comes wrong ... */
+	unsigned flips;	   /* ... so many times */
+	unsigned fails;	   /* answers that are 404 */
+	bool halves;	   /* stop in the middle of each body until this is false */
+	unsigned stopped;  /* bodies that have */
 	unsigned requests;
 	uint64_t bytes, largest;
 } net = {.lock = PTHREAD_MUTEX_INITIALIZER, .change = PTHREAD_COND_INITIALIZER};
@@ -81,8 +81,10 @@ static void serve(struct test_request *q)
 	memcpy(body, g->sample.blob.p + off, n);
 	if (net.flip >= off && net.flip - off < n && take(&net.flips))
 		body[net.flip - off] ^= 1;
-	test_say(q, "206 Partial Content\r\nContent-Range: bytes %zu-%zu/%zu\r\n"
-		 "Content-Length: %zu\r\n\r\n", off, off + n - 1, g->sample.blob.len, n);
+	test_say(q,
+		 "206 Partial Content\r\nContent-Range: bytes %zu-%zu/%zu\r\n"
+		 "Content-Length: %zu\r\n\r\n",
+		 off, off + n - 1, g->sample.blob.len, n);
 	test_send(q, body, n / 2);
 	if (net.halves)
 		wait_half();
@@ -114,8 +116,9 @@ static bool begin(struct world *w, const struct sample_shape *shape,
 	test_server_start(&w->server, serve, &w->g);
 	snprintf(name, sizeof(name), "127.0.0.1:%u/some/blob", w->server.port);
 	ok = ok && CHECK(!lp_reference_parse(name, &ref, &err) &&
-			 !lp_registry_open(&w->r, &ref, &o, &err) && !lp_loader_open(&w->l, 2, &err) &&
-			 !lp_loader_add(w->l, &w->g.device, w->r, &index, &err) && !index,
+				 !lp_registry_open(&w->r, &ref, &o, &err) &&
+				 !lp_loader_open(&w->l, 2, &err) &&
+				 !lp_loader_add(w->l, &w->g.device, w->r, &index, &err) && !index,
 			 "a loader with a registry %s", err.msg);
 	if (ok && policy)
 		lp_loader_set_policy(w->l, policy);
@@ -151,6 +154,17 @@ static void settle(struct world *w)
 
 static const struct sample_shape small_files = {21, 2000, 9000, 1, 512, &lp_codec_gzip};
 
+/* A miss at chunk @i, which tells how fast the link is; from now on is counted. */
+static void measure(struct world *w, uint32_t i)
+{
+	struct lp_err err;
+
+	CHECK(!ensure(w, i, &err), "the link is measured %s", err.msg);
+	settle(w);
+	net.requests = 0;
+	net.bytes = net.largest = 0;
+}
+
 /* A miss takes along what the policy says: little where the link is fast, 1 MiB where not. */
 static void check_fill(void)
 {
@@ -161,12 +175,11 @@ static void check_fill(void)
 
 	p.fast_ns = UINT64_MAX;
 	if (begin(&w, &small_files, &p)) {
-		ensure(&w, 1000, &err); /* the link is measured */
-		settle(&w);
+		measure(&w, 1000);
 		lp_loader_count(w.l, &count);
 		CHECK(!ensure(&w, 100, &err), "a miss on a fast link %s", err.msg);
 		settle(&w);
-		CHECK(net.requests == 2 && net.largest < MIB, "%u requests", net.requests);
+		CHECK(net.requests == 1 && net.largest < MIB / 2, "%u requests", net.requests);
 		CHECK(loading_right(&w.g) >= 30 && loading_right(&w.g) < 400, "%ld chunks",
 		      loading_right(&w.g));
 	}
@@ -181,6 +194,53 @@ static void check_fill(void)
 	end(&w);
 }
 
+/* Where misses crowd, and decoding is cheap, a miss takes along more. */
+static void check_crowd(void)
+{
+	static const struct sample_shape shape = {23, 2000, 9000, 1, 512, &lp_codec_zstd};
+	struct lp_fill_policy p = lp_fill_policy;
+	struct lp_err err = {0};
+	size_t bytes[4] = {0};
+	struct world w;
+
+	p.fast_ns = UINT64_MAX;
+	if (begin(&w, &shape, &p)) {
+		measure(&w, 1999);
+		for (uint32_t i = 0; i < 4; i++) {
+			size_t before = net.bytes;
+
+			CHECK(!ensure(&w, 300 + 300 * i, &err), "miss %u %s", i, err.msg);
+			bytes[i] = net.bytes - before;
+		}
+		CHECK(net.requests == 4 && bytes[3] > 3 * bytes[0],
+		      "%zu bytes of the blob, %zu in the crowd", bytes[0], bytes[3]);
+	}
+	end(&w);
+}
+
+/* Where a second part of a long file is wanted, the rest comes with it. */
+static void check_long(void)
+{
+	static const struct sample_shape shape = {24, 3000, 9000, 300, 0, &lp_codec_zstd};
+	struct lp_fill_policy p = lp_fill_policy;
+	struct lp_err err = {0};
+	size_t alone;
+	struct world w;
+
+	p.fast_ns = UINT64_MAX;
+	if (begin(&w, &shape, &p)) {
+		measure(&w, 0);
+		CHECK(!ensure(&w, 1600, &err), "the first %s", err.msg);
+		alone = net.bytes;
+		CHECK(!ensure(&w, 2200, &err), "the second %s", err.msg);
+		settle(&w);
+		CHECK(net.requests == 2 && net.bytes > 4 * alone,
+		      "%llu bytes of the blob, %zu for the first", (unsigned long long)net.bytes,
+		      alone);
+	}
+	end(&w);
+}
+
 /* Reading on and on: twice as much each time, up to fill_max. */
 static void check_sequential(void)
 {
@@ -191,7 +251,7 @@ static void check_sequential(void)
 	struct world w;
 
 	p.slow.bytes = 64 * KIB;
-	p.near = 0;
+	p.slow.near = 0;
 	p.fill_max = 2 * MIB;
 	p.fast_ns = 0;
 	if (begin(&w, &shape, &p)) {
@@ -224,8 +284,9 @@ static void check_prefetch(void)
 			bad += loading_await(&want[i]) || want[i].over != 1;
 		lp_loader_count(w.l, &count);
 		CHECK(!bad && loading_right(&w.g) == 600, "a landmark's range");
-		CHECK(net.requests == (bytes + MIB - 1) / MIB && net.largest <= MIB &&
-		      count.prefetch_fetches == net.requests && net.bytes <= bytes,
+		CHECK(net.requests == (bytes + LP_RANGE_MAX - 1) / LP_RANGE_MAX &&
+			      net.largest <= LP_RANGE_MAX &&
+			      count.prefetch_fetches == net.requests && net.bytes <= bytes,
 		      "%llu bytes in %u requests", (unsigned long long)bytes, net.requests);
 	}
 	end(&w);
@@ -267,8 +328,8 @@ static void check_early(void)
 	if (begin(&w, &small_files, NULL)) {
 		net.halves = true;
 		CHECK(!ensure(&w, 100, &err), "served from half a request %s", err.msg);
-		CHECK(net.halves && net.requests == 1 && loading_right(&w.g) < 200, "%ld chunks are there",
-		      loading_right(&w.g));
+		CHECK(net.halves && net.requests == 1 && loading_right(&w.g) < 200,
+		      "%ld chunks are there", loading_right(&w.g));
 		go_on();
 		settle(&w);
 		CHECK(loading_right(&w.g) > 320, "then the rest, %ld", loading_right(&w.g));
@@ -280,10 +341,12 @@ static void check_early(void)
 static void check_priority(void)
 {
 	static struct loading_want want;
+	struct lp_fill_policy p = lp_fill_policy;
 	struct lp_err err = {0};
 	struct world w;
 
-	if (begin(&w, &small_files, NULL)) {
+	p.range_max = MIB;
+	if (begin(&w, &small_files, &p)) {
 		net.halves = true;
 		loading_want_init(&want, 0, w.g.sample.plain.len / 2, LP_PREFETCH);
 		lp_loader_want(w.l, &want.want);
@@ -291,7 +354,8 @@ static void check_priority(void)
 		while (net.stopped < 3)
 			pthread_cond_wait(&net.change, &net.lock);
 		pthread_mutex_unlock(&net.lock);
-		CHECK(!ensure(&w, 1800, &err), "demand passes three stopped prefetches %s", err.msg);
+		CHECK(!ensure(&w, 1800, &err), "demand passes three stopped prefetches %s",
+		      err.msg);
 		go_on();
 		CHECK(!loading_await(&want), "which go on");
 	}
@@ -347,7 +411,8 @@ static void check_stalling(void)
 
 	if (begin(&w, &small_files, NULL)) {
 		net.halves = true;
-		CHECK(ensure(&w, 1999, &err) && err.code == LP_EREMOTE, "one that stalls: %s", err.msg);
+		CHECK(ensure(&w, 1999, &err) && err.code == LP_EREMOTE, "one that stalls: %s",
+		      err.msg);
 		go_on();
 	}
 	end(&w);
@@ -367,7 +432,8 @@ static void check_free(void)
 		lp_loader_background(w.l, &fill.want);
 		lp_loader_free(&w.l);
 		CHECK(want.over == 1 && want.err.sys == ECANCELED && fill.over == 1 &&
-		      fill.err.sys == ECANCELED, "free tells whoever waits: %s", want.err.msg);
+			      fill.err.sys == ECANCELED,
+		      "free tells whoever waits: %s", want.err.msg);
 		go_on();
 	}
 	end(&w);
@@ -437,6 +503,8 @@ int main(void)
 	if (test_tortured())
 		return test_done();
 	check_fill();
+	check_crowd();
+	check_long();
 	check_sequential();
 	check_prefetch();
 	check_once();
