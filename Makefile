@@ -143,7 +143,7 @@ e2e: $(PROGS)
 peers:
 	$(Q)scripts/peers.sh
 
-# EXPERIMENT=convert or economy: contests with other people's programs, which come with it.
+# EXPERIMENT=convert, economy or nydus: contests with other people's programs, which come with it.
 IMAGES ?= python
 bench: bench-ready
 	$(Q)$(if $(EXPERIMENT),$(MAKE) --no-print-directory peers)

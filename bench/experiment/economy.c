@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: MIT
 #include "experiment/economy.h"
 
-#include "base/file.h"
 #include "experiment/contest.h"
 #include "experiment/prepare.h"
+#include "experiment/serve.h"
 #include "system/containerd.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define FILES_IMAGE "small-files"
 #define PATIENCE_MS 10000	/* with what a job leaves behind, ours */
-#define STATUS_MAX ((size_t)16 << 20)
 #define MIB ((uint64_t)1 << 20)
 
 enum { OPTIMISED, UNOPTIMISED, MEMORY, MEMORY_FILES };
@@ -44,39 +41,6 @@ static void free_economy(struct economy *e)
 	lb_lab_free(&e->lab);
 }
 
-/* Forget what the registry has logged so far. */
-static enum lp_code skip_log(struct lb_lab *l, struct lp_err *err)
-{
-	const uint64_t ends[LB_PHASES - 1] = {0};
-	struct lb_ledger ignored;
-	char log[LB_PATH];
-
-	lb_lab_path(l, "requests.jsonl", log);
-	return lb_ledger_read(log, &l->log_off, ends, &ignored, err);
-}
-
-/* What the registry saw until @output_ns. */
-static enum lp_code count(struct lb_lab *l, uint64_t begin_ns, uint64_t output_ns, json_t *out,
-			  struct lp_err *err)
-{
-	const uint64_t ends[LB_PHASES - 1] = {output_ns, output_ns, output_ns};
-	struct lb_ledger got;
-	char log[LB_PATH];
-
-	lb_lab_path(l, "requests.jsonl", log);
-	if (lb_ledger_read(log, &l->log_off, ends, &got, err))
-		return err->code;
-	if (!output_ns || !got.phase[LB_PULL].requests)
-		return lp_fail(err, LP_EREMOTE, LP_NO_OFFSET, NULL,
-			       "there was no output, or no request");
-	lb_set_number(out, "first_output_ns", output_ns - begin_ns);
-	lb_set_number(out, "requests", got.phase[LB_PULL].requests);
-	lb_set_number(out, "body_bytes", got.phase[LB_PULL].body_bytes);
-	lb_set_number(out, "requests_after", got.phase[LB_AFTER].requests);
-	lb_set_number(out, "body_bytes_after", got.phase[LB_AFTER].body_bytes);
-	return LP_OK;
-}
-
 static enum lp_code start_ours(struct economy *e, const char *system, json_t *out,
 			       struct lp_err *err)
 {
@@ -93,7 +57,7 @@ static enum lp_code start_ours(struct economy *e, const char *system, json_t *ou
 		return lp_fail(err, LP_EMISSING, LP_NO_OFFSET, NULL, "%s: no image", system);
 	start.reference = f->reference;
 	lb_lab_path(&e->lab, "stderr", words);
-	if (lb_contest_fresh(&e->lab, store, err) || skip_log(&e->lab, err))
+	if (lb_contest_fresh(&e->lab, store, err) || lb_serve_forget(&e->lab, err))
 		return err->code;
 	s->family->command(s, &start, &a);
 	if (lb_watch_task(&w, start.task, &a, words, e->lab.timeout_ns, err))
@@ -102,25 +66,7 @@ static enum lp_code start_ours(struct economy *e, const char *system, json_t *ou
 	if (w.status)
 		return lp_fail(err, LP_EREMOTE, LP_NO_OFFSET, NULL, "status %d; see %s", w.status,
 			       words);
-	return count(&e->lab, w.begin_ns, w.first_output_ns, out, err);
-}
-
-/* RssAnon of a process. */
-static enum lp_code read_rss(pid_t pid, uint64_t *bytes, struct lp_err *err)
-{
-	char path[64], line[256];
-	unsigned long long kib = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	f = fopen(path, "re");
-	if (!f)
-		return lp_fail_errno(err, "open %s", path);
-	while (fgets(line, sizeof(line), f) && sscanf(line, "RssAnon: %llu", &kib) != 1)
-		;
-	fclose(f);
-	*bytes = (uint64_t)kib << 10;
-	return LP_OK;
+	return lb_serve_count(&e->lab, w.begin_ns, w.first_output_ns, out, err);
 }
 
 /* ctdrive [-lazy ...] run REF ARGV..., on a containerd of its own. */
@@ -134,97 +80,31 @@ static enum lp_code start_theirs(struct economy *e, const struct lb_prepared *im
 	const char *words[32] = {"-snapshotter=stargz", "-lazy", "run", f ? f->reference : ""};
 	bool noprefetch = strcmp(tag, LB_FORM_OPTIMISED) != 0;
 	char directory[LB_PATH];
-	uint64_t rss = 0;
 	size_t n = 4;
 
 	for (size_t i = 0; i < json_array_size(t->argv) && n < 32; i++)
 		words[n++] = json_string_value(json_array_get(t->argv, i));
 	if (!f)
 		return lp_fail(err, LP_EMISSING, LP_NO_OFFSET, NULL, "no image %s", tag);
-	if (lb_contest_fresh(&e->lab, directory, err) || skip_log(&e->lab, err) ||
+	if (lb_contest_fresh(&e->lab, directory, err) || lb_serve_forget(&e->lab, err) ||
 	    lb_containerd_start(&peer, &e->lab.programs, directory, noprefetch, err) ||
 	    lb_containerd_drive(&peer, words, n, &ns, err) ||
-	    read_rss(peer.stargz.pid, &rss, err))
+	    lb_serve_memory(peer.stargz.pid, out, err))
 		return err->code;
-	lb_set_number(out, "rss_bytes", rss);
 	/* Requests are logged when they end. */
 	lb_containerd_free(&peer);
-	return count(&e->lab, lb_number(ns, "request"), lb_number(ns, "output"), out, err);
+	return lb_serve_count(&e->lab, lb_number(ns, "request"), lb_number(ns, "output"), out, err);
 }
 
-static enum lp_code run_quietly(const struct lb_args *a, struct lp_err *err)
-{
-	LP_AUTO(lp_buf_free) struct lp_buf said = {0};
-
-	return lb_capture(a, STATUS_MAX, &said, NULL, err);
-}
-
-/* `lazypull VERB --store=STORE ...` */
-static void ours(const struct economy *e, const char *verb, const char *store,
-		 struct lb_args *out)
-{
-	*out = (struct lb_args){.n = 0};
-	lb_args_add(out, "%s", e->lab.programs.lazypull);
-	lb_args_add(out, "%s", verb);
-	lb_args_add(out, "--store=%s", store);
-}
-
-static enum lp_code ask_status(const struct economy *e, const char *store, json_t *out,
-			       struct lp_err *err)
-{
-	LP_AUTO(lp_buf_free) struct lp_buf said = {0};
-	LP_AUTO(lp_json_free) json_t *o = NULL;
-	struct lb_args a;
-
-	ours(e, "status", store, &a);
-	lb_args_add(&a, "--json");
-	if (lb_capture(&a, STATUS_MAX, &said, NULL, err) ||
-	    lp_json_parse(said.p, said.len, NULL, &o, err))
-		return err->code;
-	if (!lb_number(o, "keeper"))
-		return lp_fail(err, LP_EREMOTE, LP_NO_OFFSET, NULL, "no keeper is there");
-	lb_set_number(out, "rss_bytes", lb_number(o, "keeper_rss_anon_bytes") +
-					lb_number(o, "worker_rss_anon_bytes"));
-	return LP_OK;
-}
-
-/* Mount, do the task in there, ask, unmount. */
+/* Mount, do the task in there, ask. */
 static enum lp_code memory_ours(struct economy *e, const struct lb_prepared *image,
 				const struct lb_task *t, json_t *out, struct lp_err *err)
 {
-	const struct lb_form *f = lb_prepared_form(image, LB_FORM_ESTARGZ);
-	char directory[LB_PATH], store[LB_PATH + 8], at[LB_PATH + 8];
-	struct lb_args mount, task = {.n = 0}, umount = {.n = 0};
-	struct lb_cost after = {0};
-	struct lp_err left;
+	const struct lb_serving s = {.form = lb_prepared_form(image, LB_FORM_ESTARGZ), .task = t};
 
-	if (!f || lb_contest_fresh(&e->lab, directory, err))
-		return f ? err->code : lp_fail(err, LP_EMISSING, LP_NO_OFFSET, NULL, "no image");
-	snprintf(store, sizeof(store), "%s/store", directory);
-	snprintf(at, sizeof(at), "%s/mount", directory);
-	if (mkdir(store, 0700) || mkdir(at, 0755))
-		return lp_fail_errno(err, "mkdir %s", store);
-	ours(e, "mount", store, &mount);
-	lb_args_add(&mount, "--mount=fuse");
-	lb_args_add(&mount, "--prefetch=none");
-	lb_args_add(&mount, "--background=off");
-	lb_args_add(&mount, "%s", f->reference);
-	lb_args_add(&mount, "%s", at);
-	lb_args_add(&task, "chroot");
-	lb_args_add(&task, "%s", at);
-	for (size_t i = 0; i < json_array_size(t->argv); i++)
-		lb_args_add(&task, "%s", json_string_value(json_array_get(t->argv, i)));
-	lb_args_add(&umount, "%s", e->lab.programs.lazypull);
-	lb_args_add(&umount, "umount");
-	lb_args_add(&umount, "%s", at);
-	if (run_quietly(&mount, err))
-		return err->code;
-	if (!run_quietly(&task, err) && !ask_status(e, store, out, err))
-		err->code = LP_OK;
-	if (run_quietly(&umount, &left) && !err->code)
-		*err = left;
-	lb_orphans_end(e->lab.registry.pid, PATIENCE_MS, &after);
-	return err->code;
+	if (!s.form)
+		return lp_fail(err, LP_EMISSING, LP_NO_OFFSET, NULL, "no image");
+	return lb_serve_ours(&e->lab, &s, out, err);
 }
 
 static enum lp_code job(void *experiment, size_t contest, enum lb_side side, json_t *out,

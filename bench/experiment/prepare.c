@@ -218,8 +218,8 @@ static enum lp_code add_blob(struct lb_form *f, const char *layout, const struct
 	return LP_OK;
 }
 
-static enum lp_code describe(struct lb_form *f, const char *layout, const char *tag,
-			     struct lp_err *err)
+enum lp_code lb_form_describe(struct lb_form *f, const char *layout, const char *tag,
+			      struct lp_err *err)
 {
 	LP_AUTO(lp_layout_free) struct lp_layout l = {.dir = -1};
 	LP_AUTO(lp_descriptor_free) struct lp_descriptor d = {0};
@@ -272,7 +272,7 @@ static enum lp_code prepare_ours(struct lb_lab *l, struct lb_prepared *p, struct
 	     lp_file_save(AT_FDCWD, stamp_path, stamp.p, stamp.len, err)))
 		return err->code;
 	for (size_t i = 0; i < LB_FORMS; i++) {
-		if (describe(&p->form[i], layout, lb_forms[i], err))
+		if (lb_form_describe(&p->form[i], layout, lb_forms[i], err))
 			return err->code;
 		p->there[i] = true;
 	}
@@ -295,11 +295,40 @@ enum lp_code lb_prepare(struct lb_lab *l, const char *image, struct lb_prepared 
 	return LP_OK;
 }
 
+enum lp_code lb_prepare_plain(struct lb_lab *l, const struct lb_prepared *p,
+			      struct lb_form *form, struct lp_err *err)
+{
+	char name[100], layout[LB_PATH];
+	struct lb_args a = {.n = 0};
+
+	*form = (struct lb_form){.nblob = 0};
+	snprintf(name, sizeof(name), "plain/%.80s", p->workload.name);
+	lb_lab_path(l, name, layout);
+	if (lb_remove_tree(layout, err) || lb_make_directory(layout, err))
+		return err->code;
+	lb_args_add(&a, "%s", l->programs.lazypull);
+	lb_args_add(&a, "convert");
+	lb_args_add(&a, "--to=oci");
+	lb_args_add(&a, "--compressor=none");
+	lb_args_add(&a, "oci:%s/registry/%s:%s", l->work, p->workload.name, LB_FORM_LEGACY);
+	lb_args_add(&a, "oci:%s:plain", layout);
+	snprintf(form->reference, sizeof(form->reference), "oci:%.380s:plain", layout);
+	if (must_run(&a, err) || lb_form_describe(form, layout, "plain", err))
+		return err->code;
+	return LP_OK;
+}
+
+void lb_form_free(struct lb_form *f)
+{
+	for (size_t i = 0; i < f->nblob; i++)
+		free(f->blob[i]);
+	f->nblob = 0;
+}
+
 void lb_prepared_free(struct lb_prepared *p)
 {
 	for (size_t i = 0; i < LB_FORMS; i++)
-		for (size_t k = 0; k < p->form[i].nblob; k++)
-			free(p->form[i].blob[k]);
+		lb_form_free(&p->form[i]);
 	lb_workload_free(&p->workload);
 	*p = (struct lb_prepared){.there = {false}};
 }

@@ -28,6 +28,20 @@ struct lb_prepared {
 /* LP_EMISSING: corpora/make.py has not made it; LP_EREMOTE: a step failed. */
 LP_MUST_CHECK enum lp_code lb_prepare(struct lb_lab *l, const char *image,
 				      struct lb_prepared *out, struct lp_err *err);
+/*
+ * lb_prepare_plain - the image with plain tars as layers, in WORK/plain/NAME, tag "plain": for
+ * writers of other people that read no other.
+ *
+ * @form  out; of its reference, "oci:DIR:plain"; lb_form_free() it
+ */
+LP_MUST_CHECK enum lp_code lb_prepare_plain(struct lb_lab *l, const struct lb_prepared *p,
+					    struct lb_form *form, struct lp_err *err);
+
+/* What @tag of a layout is: digest, layer bytes, blobs.  lb_form_free() it. */
+LP_MUST_CHECK enum lp_code lb_form_describe(struct lb_form *f, const char *layout,
+					    const char *tag, struct lp_err *err);
+void lb_form_free(struct lb_form *f);
+
 void lb_prepared_free(struct lb_prepared *p);
 
 /* The form with this tag, or NULL. */

@@ -5,6 +5,7 @@
 #include "experiment/convert.h"
 #include "experiment/economy.h"
 #include "experiment/hello.h"
+#include "experiment/nydus.h"
 #include "experiment/report.h"
 
 #include "base/log.h"
@@ -27,7 +28,7 @@ struct args {
 
 static const struct lp_option table[] = {
 	{"experiment", 'e', LP_OPT_TEXT, AT(run.experiment), "NAME",
-	 "hello (the default); contests with others: convert, economy"},
+	 "hello (the default); contests with others: convert, economy, nydus"},
 	{"system", 's', LP_OPT_LIST, AT(run.systems), "NAME", "one of lazybench systems (all)"},
 	{"task", 't', LP_OPT_LIST, AT(run.tasks), "NAME", "a task, or all (the first one)"},
 	{"rounds", 'n', LP_OPT_COUNT, AT(run.n), "N", "runs of each cell (100; of contests 6)"},
@@ -64,6 +65,7 @@ static const struct experiment {
 	{"hello", lb_hello, DEFAULT_N, 3},
 	{"convert", lb_convert, CONTEST_N, 1},
 	{"economy", lb_economy, CONTEST_N, 1},
+	{"nydus", lb_nydus, CONTEST_N, 1},
 };
 
 static enum lp_code choose(const struct lb_run_options *o, const struct experiment **out,

@@ -26,6 +26,8 @@ def peers_are_there():
 @pytest.mark.parametrize("experiment,contests", [
     ("convert", {"convert-9", "convert-6", "pull", "toc"}),
     ("economy", {"optimised", "unoptimised", "memory", "memory-files"}),
+    ("nydus", {"write6-zstd", "write6-lz4", "write5-zstd", "open", "serve6", "serve5",
+               "serve6-list", "serve5-list", "files"}),
 ])
 def test_one_round(tmp_path, experiment, contests):
     if not peers_are_there():
