@@ -10,6 +10,8 @@ export GOTOOLCHAIN=local
 containerd=github.com/containerd/containerd/v2/cmd
 version=v2.4.2
 nydus=2.2.0
+snapshotter=github.com/containerd/nydus-snapshotter/cmd/containerd-nydus-grpc
+snapshotter_version=v0.16.1
 go_least=26 # containerd and stargz-snapshotter want Go 1.26
 arch=$(dpkg --print-architecture 2>/dev/null || echo amd64)
 toolchain=golang.org/toolchain@v0.0.1-go1.26.6.linux-$arch
@@ -42,6 +44,17 @@ bring() {
 for name in containerd ctr containerd-shim-runc-v2; do
 	bring $name "$go" install $containerd/$name@$version
 done
+
+# build PACKAGE VERSION: what `go install` refuses, as a module's go.mod excludes versions.
+build() {
+	tmp=$(mktemp -d) status=0
+	(cd "$tmp" && "$go" mod init peer && "$go" get "$1@$2" && "$go" build -o "$GOBIN/" "$1") \
+		2>"$tmp/log" || status=$?
+	[ $status -eq 0 ] || cat "$tmp/log" >&2
+	rm -rf "$tmp"
+	return $status
+}
+bring containerd-nydus-grpc build $snapshotter $snapshotter_version
 
 # nydus VERSION: nydus-image and nydusd, out of one package.
 nydus() {
