@@ -8,8 +8,10 @@ import (
 	"strings"
 
 	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/containerd/v2/core/images/converter"
 	"github.com/containerd/containerd/v2/core/mount"
+	"github.com/containerd/containerd/v2/pkg/snapshotters"
 	"github.com/containerd/platforms"
 	"github.com/containerd/stargz-snapshotter/estargz"
 	"github.com/containerd/stargz-snapshotter/fs/source"
@@ -19,6 +21,14 @@ import (
 
 const labelPrefetchBytes = 10 << 20 // as ctr-remote sets it for images without landmarks
 
+// lazyLabels tell a snapshotter which image and layer a snapshot is of, in the words it knows.
+func lazyLabels(snapshotter, ref string) func(images.Handler) images.Handler {
+	if snapshotter == "nydus" {
+		return snapshotters.AppendInfoHandlerWrapper(ref)
+	}
+	return source.AppendDefaultLabelsHandlerWrapper(ref, labelPrefetchBytes)
+}
+
 func pull(ctx context.Context, client *containerd.Client, o *options, ref string,
 	e events) (containerd.Image, error) {
 	opts := []containerd.RemoteOpt{
@@ -27,8 +37,7 @@ func pull(ctx context.Context, client *containerd.Client, o *options, ref string
 		containerd.WithPullSnapshotter(o.snapshotter),
 	}
 	if o.lazy {
-		opts = append(opts, containerd.WithImageHandlerWrapper(
-			source.AppendDefaultLabelsHandlerWrapper(ref, labelPrefetchBytes)))
+		opts = append(opts, containerd.WithImageHandlerWrapper(lazyLabels(o.snapshotter, ref)))
 	}
 	e.stamp("request")
 	image, err := client.Pull(ctx, ref, opts...)

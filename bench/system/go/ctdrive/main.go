@@ -67,7 +67,7 @@ func dispatch(ctx context.Context, client *containerd.Client, o *options, args [
 func run() error {
 	var o options
 	flag.StringVar(&o.address, "address", "", "containerd's socket")
-	flag.StringVar(&o.snapshotter, "snapshotter", "overlayfs", "overlayfs or stargz")
+	flag.StringVar(&o.snapshotter, "snapshotter", "overlayfs", "overlayfs, stargz or nydus")
 	flag.BoolVar(&o.lazy, "lazy", false, "hand the snapshotter the labels that lazy pulling needs")
 	flag.StringVar(&o.want, "want", "", "what the first line of output begins with")
 	flag.IntVar(&o.level, "level", 9, "convert: gzip level")
