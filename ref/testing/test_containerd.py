@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: MIT
 """containerd with stargz-snapshotter reads our images: lazily, and as legacy ones."""
 import json
-import subprocess
 
 import embedded
 import pytest
 from conftest import (LAZYPULL, layers_of, lines_of, nearest_seconds, peer, root_only, run, tree,
                       whole_seconds)
-from containerd import Containerd
+from containerd import Stargz
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +21,7 @@ def daemon(work, registry):
     root_only()
     for name in ("containerd", "stargzd", "ctdrive"):
         peer(name)
-    with Containerd(work / "containerd", registry.host) as c:
+    with Stargz(work / "containerd", registry.host) as c:
         yield c
 
 
@@ -32,18 +31,8 @@ def pushed(zoo_estargz, registry):
     return f"{registry.host}/zoo:estargz"
 
 
-def mounted_tree(daemon, work, name, *argv):
-    at = work / f"at-{name}"
-    at.mkdir()
-    daemon.drive(*argv, at)
-    try:
-        return tree(f"dir:{at}", work / "store")
-    finally:
-        subprocess.run(["umount", at], check=True)
-
-
 def test_stargz_snapshotter_mounts_it_lazily(daemon, pushed, registry, work, zoo_estargz):
-    got = mounted_tree(daemon, work, "lazy", "-snapshotter", "stargz", "-lazy", "mount", pushed)
+    got = daemon.tree(pushed, *daemon.lazily)
     blobs = {descriptor["digest"]: descriptor["size"] for _, descriptor in layers_of(zoo_estargz)}
     whole = [r for r in registry.log() if r["method"] == "GET" and r["status"] == 200 and
              r["path"].rsplit("/", 1)[1] in blobs]
@@ -53,7 +42,7 @@ def test_stargz_snapshotter_mounts_it_lazily(daemon, pushed, registry, work, zoo
 
 
 def test_overlayfs_unpacks_it_as_a_legacy_image(daemon, pushed, work, zoo_estargz):
-    got = mounted_tree(daemon, work, "legacy", "mount", pushed)
+    got = daemon.tree(pushed)
     want = tree(f"oci:{zoo_estargz}", work / "store")
     assert lines_of(got) == lines_of(want)
 
