@@ -34,6 +34,7 @@ struct merge {
 	const struct lp_erofs *layer;	/* [n] */
 	size_t n;
 	struct lp_tree *out;
+	uint32_t *device;		/* [n] devices of the layers below */
 	struct cursor *cursor;		/* [n]; the uppermost layer first */
 	uint32_t **link;		/* [n]: NULL, or of each nid the node that it became, or 0 */
 	struct lp_buf todo, source;	/* stacks */
@@ -46,6 +47,7 @@ static void free_merge(struct merge *m)
 		free(m->link[i]);
 	free(m->link);
 	free(m->cursor);
+	free(m->device);
 	lp_buf_free(&m->todo);
 	lp_buf_free(&m->source);
 	lp_buf_free(&m->xattr);
@@ -130,7 +132,7 @@ static enum lp_code take_extents(struct merge *m, uint32_t layer, const struct l
 			return err->code;
 		if (!x.device)
 			continue;
-		x.device += layer;
+		x.device += m->device[layer];
 		if (lp_buf_add(&m->extent, &x, sizeof(x), SIZE_MAX, err))
 			return err->code;
 	}
@@ -366,8 +368,11 @@ enum lp_code lp_tree_merge(const struct lp_erofs *layer, size_t n, struct lp_tre
 
 	m.cursor = calloc(n + 1, sizeof(m.cursor[0]));
 	m.link = calloc(n + 1, sizeof(m.link[0]));
-	if (!m.cursor || !m.link)
+	m.device = calloc(n + 1, sizeof(m.device[0]));
+	if (!m.cursor || !m.link || !m.device)
 		return lp_fail(err, LP_ESYSTEM, LP_NO_OFFSET, NULL, "memory for %zu layers", n);
+	for (size_t i = 0; i < n; i++)
+		m.device[i + 1] = m.device[i] + layer[i].ndevice;
 	if (merge_root(&m, err))
 		return err->code;
 	while (m.todo.len) {

@@ -3,8 +3,8 @@
  * merge - the trees of an image's layers, lowest first, laid over each other.
  *
  * As overlayfs would show them: whiteouts and opaque directories hide what is below, a
- * directory over a directory joins, anything else replaces.  Device 1 of layer i becomes
- * device i + 1 (a tree of several devices keeps their order: RAFS, i = 0 only).
+ * directory over a directory joins, anything else replaces.  The devices of a layer come behind
+ * those of the layers below it, in their order.
  *
  * Specification: OCI image-spec, layer.md, "Applying Changesets"
  */
