@@ -80,6 +80,8 @@ struct lp_build_options {
 	size_t nprefetch;
 	struct lp_pool *pool;		/* borrowed; the output never depends on it */
 	const int *scratch;		/* build_image: [n] empty files, borrowed */
+	const void *dict;		/* [dict_bytes] what dictionary() wrote, borrowed, or NULL */
+	size_t dict_bytes;
 };
 
 #define LP_LEVEL_DEFAULT INT32_MIN
@@ -159,6 +161,21 @@ struct lp_format {
 				    size_t n, const struct lp_build_options *options,
 				    struct lp_writer *out, struct lp_built *built,
 				    struct lp_err *err);
+
+	/*
+	 * From formats of whole images, with what open() gets, of which only the metadata is
+	 * read: the chunks of that image, for builds with @options that need not store them
+	 * again.  What is written is the format's own, and for this process and its children.
+	 */
+	enum lp_code (*dictionary)(const struct lp_descriptor *d, struct lp_source *source,
+				   size_t n, const struct lp_build_options *options,
+				   struct lp_writer *out, struct lp_err *err);
+
+	/*
+	 * From formats of whole images: the blobs that the metadata in @source needs, by what
+	 * it calls them, of struct lp_digest, appended to @out.
+	 */
+	enum lp_code (*blobs)(struct lp_source *source, struct lp_buf *out, struct lp_err *err);
 };
 
 /* Every format, sorted by name, ending with NULL. */

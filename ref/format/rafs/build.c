@@ -2,7 +2,7 @@
 #include "format/rafs/build.h"
 
 #include "format/order.h"
-#include "format/pack.h"
+#include "format/rafs/chunks.h"
 #include "format/rafs/info.h"
 #include "format/rafs/print.h"
 #include "format/rafs/tail.h"
@@ -25,10 +25,7 @@ struct building {
 	struct lp_spool names;		/* entries without bodies */
 	struct lp_buf size;		/* of uint64_t: of their bodies */
 	uint64_t body_left, chunk_left;	/* of the body that comes */
-	struct lp_rafs_stock stock;	/* the blob, and its chunks in their order */
-	struct lp_buf use;		/* of uint32_t: the chunks of files, one behind the other */
-	struct lp_buf slot;		/* of uint32_t: digest -> chunk and 1; 0: free */
-	struct lp_siphash_key key;
+	struct lp_rafs_chunks chunks;
 	struct lp_tree tree;
 	struct lp_hash hash;		/* of the blob */
 	struct lp_writer hashing;	/* what all writes go to: hash, then out */
@@ -46,9 +43,7 @@ static void building_free(struct building *b)
 	lp_pack_free(&b->pack);
 	lp_spool_free(&b->names);
 	lp_buf_free(&b->size);
-	lp_buf_free(&b->stock.chunk);
-	lp_buf_free(&b->use);
-	lp_buf_free(&b->slot);
+	lp_rafs_chunks_free(&b->chunks);
 	lp_buf_free(&b->toc);
 	lp_tree_free(&b->tree);
 	lp_hash_free(&b->hash);
@@ -92,90 +87,12 @@ static enum lp_code put(struct building *b, const void *p, size_t n, struct lp_e
 	return lp_write(&b->hashing, p, n, err);
 }
 
-static struct lp_rafs_stored *stored_at(const struct building *b, size_t i)
-{
-	return (struct lp_rafs_stored *)(void *)b->stock.chunk.p + i;
-}
-
-static uint32_t chunk_count(const struct building *b)
-{
-	return (uint32_t)(b->stock.chunk.len / sizeof(struct lp_rafs_stored));
-}
-
-static uint64_t hash_digest(const struct building *b, const uint8_t *digest)
-{
-	return lp_siphash(&b->key, 0, digest, LP_RAFS_DIGEST);
-}
-
-/* Where the chunk with that digest is in the slots, or would be. */
-static uint32_t *find_slot(const struct building *b, const uint8_t *digest)
-{
-	uint32_t *slot = (uint32_t *)(void *)b->slot.p;
-	size_t n = b->slot.len / sizeof(*slot), i = (size_t)hash_digest(b, digest) & (n - 1);
-
-	while (slot[i] && memcmp(stored_at(b, slot[i] - 1)->c.digest, digest, LP_RAFS_DIGEST) != 0)
-		i = (i + 1) & (n - 1);
-	return slot + i;
-}
-
-/* At least as many free slots as used ones. */
-static enum lp_code grow_slots(struct building *b, struct lp_err *err)
-{
-	size_t n = b->slot.len / sizeof(uint32_t);
-
-	if (n >= 2 * ((size_t)chunk_count(b) + 1))
-		return LP_OK;
-	n = n ? 2 * n : 1024;
-	b->slot.len = 0;
-	if (lp_buf_reserve(&b->slot, n * sizeof(uint32_t), SIZE_MAX, err))
-		return err->code;
-	b->slot.len = n * sizeof(uint32_t);
-	memset(b->slot.p, 0, b->slot.len);
-	for (uint32_t i = 0; i < chunk_count(b); i++)
-		*find_slot(b, stored_at(b, i)->c.digest) = i + 1;
-	return LP_OK;
-}
-
-static enum lp_code add_chunk(struct building *b, const struct lp_packed *m, struct lp_err *err)
-{
-	struct lp_rafs_blob *blob = &b->stock.blob;
-	bool aligned = b->choice.version == 6;
-	struct lp_rafs_stored new = {
-		.c = {.off = m->off, .plain_off = blob->plain_bytes,
-		      .stored_bytes = (uint32_t)m->stored_bytes,
-		      .plain_bytes = (uint32_t)m->body_bytes, .number = chunk_count(b),
-		      .flags = m->raw ? 0u : LP_RAFS_COMPRESSED},
-	};
-
-	if (new.c.number) {
-		const struct lp_rafs_stored *last = stored_at(b, new.c.number - 1);
-
-		new.device_off = last->device_off + lp_align(last->c.plain_bytes, LP_BLOCK);
-	}
-	memcpy(new.c.digest, m->digest.b, LP_RAFS_DIGEST);
-	blob->plain_bytes += aligned ? lp_align(m->body_bytes, LP_BLOCK) : m->body_bytes;
-	if (lp_buf_add(&b->stock.chunk, &new, sizeof(new), SIZE_MAX, err) || grow_slots(b, err))
-		return err->code;
-	*find_slot(b, new.c.digest) = new.c.number + 1;
-	return LP_OK;
-}
-
-/* A chunk comes out of the pack: is it new? */
+/* A chunk comes out of the pack. */
 static enum lp_code written(struct lp_pack *p, struct lp_packed *m, struct lp_err *err)
 {
 	struct building *b = (struct building *)((char *)p - offsetof(struct building, pack));
-	const uint32_t *slot = b->slot.len ? find_slot(b, m->digest.b) : NULL;
-	uint32_t number;
 
-	m->drop = slot && *slot;
-	if (m->drop) {
-		number = *slot - 1;
-	} else {
-		number = chunk_count(b);
-		if (add_chunk(b, m, err))
-			return err->code;
-	}
-	return lp_buf_add(&b->use, &number, sizeof(number), SIZE_MAX, err);
+	return lp_rafs_chunks_use(&b->chunks, m, err);
 }
 
 static bool has_data(const struct lp_entry *e)
@@ -257,13 +174,9 @@ static void spell_whiteout(struct building *b)
 static enum lp_code find_extents(const struct building *b, size_t *next, struct lp_buf *extents,
 				 struct lp_err *err)
 {
-	const uint32_t *use = (const uint32_t *)(const void *)b->use.p;
-
 	extents->len = 0;
 	for (uint64_t off = 0; off < b->e.size; off += b->choice.chunk_bytes) {
-		const struct lp_rafs_stored *c = stored_at(b, use[(*next)++]);
-		struct lp_extent x = {.off = off, .bytes = c->c.plain_bytes,
-				      .device_off = c->device_off, .device = 1};
+		struct lp_extent x = lp_rafs_chunks_extent(&b->chunks, (*next)++, off);
 
 		if (lp_buf_add(extents, &x, sizeof(x), SIZE_MAX, err))
 			return err->code;
@@ -338,20 +251,22 @@ static enum lp_code put_section(struct building *b, const char *name, const stru
 	return list_section(b, s, err);
 }
 
-/* The compression contexts, their header, the digests: v6. */
-static enum lp_code put_info(struct building *b, struct lp_err *err)
+/* The compression contexts of @own, their header, the digests: v6. */
+static enum lp_code put_info(struct building *b, struct lp_rafs_stock *own, struct lp_err *err)
 {
 	LP_AUTO(lp_buf_free) struct lp_buf info = {.p = NULL};
 	LP_AUTO(lp_buf_free) struct lp_buf digests = {.p = NULL};
 	LP_AUTO(lp_buf_free) struct lp_buf head = {.p = NULL};
-	struct lp_rafs_blob *blob = &b->stock.blob;
+	struct lp_rafs_blob *blob = &own->blob;
 	struct lp_rafs_section s;
 	uint8_t entry[LP_RAFS_INFO_ENTRY];
 
-	for (uint32_t i = 0; i < chunk_count(b); i++) {
-		lp_rafs_info_print(&stored_at(b, i)->c, entry);
+	for (uint32_t i = 0; i < blob->nchunk; i++) {
+		const struct lp_rafs_chunk *c = &lp_rafs_stock_at(own, i)->c;
+
+		lp_rafs_info_print(c, entry);
 		if (lp_buf_add(&info, entry, sizeof(entry), SIZE_MAX, err) ||
-		    lp_buf_add(&digests, stored_at(b, i)->c.digest, LP_RAFS_DIGEST, SIZE_MAX, err))
+		    lp_buf_add(&digests, c->digest, LP_RAFS_DIGEST, SIZE_MAX, err))
 			return err->code;
 	}
 	if (put_section(b, LP_RAFS_INFO, &info, true, &s, err) ||
@@ -374,28 +289,30 @@ static enum lp_code put_info(struct building *b, struct lp_err *err)
 static enum lp_code put_data_end(struct building *b, struct lp_err *err)
 {
 	struct lp_rafs_section s = {.name = LP_RAFS_DATA, .codec = LP_CODEC_NONE,
-				    .stored_bytes = b->at,
-				    .plain_bytes = b->stock.blob.plain_bytes};
+				    .stored_bytes = b->at};
+	struct lp_rafs_stock *own = lp_rafs_chunks_own(&b->chunks);
 
-	b->stock.blob.nchunk = chunk_count(b);
-	if (!chunk_count(b))
+	if (!own)
 		return LP_OK;
+	own->blob.nchunk = (uint32_t)(own->chunk.len / sizeof(struct lp_rafs_stored));
+	s.plain_bytes = own->blob.plain_bytes;
 	/* The digest covers the header: so does that of nydus-image. */
 	if (put_header(b, LP_RAFS_DATA, b->at, err) || lp_hash_now(&b->hash, &s.digest, err) ||
-	    list_section(b, &s, err))
+	    list_section(b, &s, err) || (b->choice.version == 6 && put_info(b, own, err)))
 		return err->code;
-	return b->choice.version == 6 ? put_info(b, err) : LP_OK;
+	own->blob.stored_bytes = b->at;
+	return LP_OK;
 }
 
 static enum lp_code print_boot(struct building *b, struct lp_buf *out, struct lp_err *err)
 {
 	LP_AUTO(lp_rafs_model_free) struct lp_rafs_model m = {
-		.tree = &b->tree, .stock = &b->stock, .nstock = 1,
+		.tree = &b->tree, .stock = lp_rafs_chunks_stock(&b->chunks, 0),
+		.nstock = b->chunks.stock.len / sizeof(struct lp_rafs_stock),
 		.prefetch = b->options.prefetch, .nprefetch = b->options.nprefetch,
 		.chunk_bytes = b->choice.chunk_bytes, .kind = b->choice.kind,
 	};
 
-	b->stock.blob.stored_bytes = b->at;
 	if (lp_rafs_model_make(&m, err))
 		return err->code;
 	return b->choice.version == 6 ? lp_rafs_print_v6(&m, false, out, err)
@@ -443,7 +360,7 @@ static void free_builder(struct lp_builder *builder)
 static enum lp_code begin(struct building *b, const struct lp_spool *in, struct lp_err *err)
 {
 	const struct lp_build_options *o = &b->options;
-	struct lp_rafs_blob *blob = &b->stock.blob;
+	struct lp_rafs_blob *blob = &b->chunks.own;
 
 	b->builder = (struct lp_builder){.sink = {.entry = take_entry, .body = take_body},
 					 .end = end, .free = free_builder};
@@ -456,13 +373,13 @@ static enum lp_code begin(struct building *b, const struct lp_spool *in, struct 
 	b->pack.written = written;
 	b->pack.alg = b->choice.kind.alg;
 	b->pack.chunks = true;
-	lp_siphash_key(&b->key);
 	memcpy(blob->id, UNKNOWN_ID, sizeof(UNKNOWN_ID));
 	blob->codec = b->choice.kind.codec;
 	blob->features = LP_RAFS_INLINED_META | LP_RAFS_TAR_HEADER | LP_RAFS_TAR_TOC;
 	if (b->choice.version == 6)
 		blob->features |= LP_RAFS_ALIGNED | LP_RAFS_INFO_DIGEST | LP_RAFS_TOC;
-	return LP_OK;
+	b->chunks.aligned = b->choice.version == 6;
+	return lp_rafs_chunks_open(&b->chunks, o->dict, o->dict_bytes, err);
 }
 
 static enum lp_code open_building(const struct lp_build_options *options,

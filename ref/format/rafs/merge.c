@@ -2,11 +2,11 @@
 #include "format/rafs/build.h"
 
 #include "format/rafs/boot.h"
+#include "format/rafs/dict.h"
 #include "format/rafs/info.h"
+#include "format/rafs/meta.h"
 #include "format/rafs/print.h"
 #include "format/rafs/tail.h"
-#include "format/rafs/v5.h"
-#include "format/rafs/v6.h"
 #include "tree/erofs_layout.h"
 #include "tree/merge.h"
 #include "tree/tar.h"
@@ -23,9 +23,10 @@
 /* One layer's bootstrap, open, and what the merge needs of it. */
 struct part {
 	struct lp_buf boot;
-	struct lp_rafs_v5 v5;
-	struct lp_rafs_v6 v6;
-	const struct lp_rafs_plan *plan;
+	struct lp_rafs_meta meta;
+	struct lp_rafs_stock *stock;	/* [nstock] of those of the image: this layer's devices */
+	size_t nstock;
+	struct lp_rafs_stock *own;	/* of them, or NULL: none of its chunks is new */
 	struct lp_map map;		/* its tree */
 	struct lp_erofs tree;
 };
@@ -37,21 +38,23 @@ struct merging {
 	size_t n;
 	const struct lp_build_options *options;
 	struct lp_rafs_choice choice;
+	struct lp_rafs_dict dict;
 	struct part *part;		/* [n] */
-	struct lp_rafs_stock *stock;	/* [n] */
+	struct lp_rafs_stock *stock;	/* [nstock] device i + 1 of the merged tree is stock[i] */
+	size_t nstock;
 	struct lp_tree *tree;		/* that is being filled */
 	char path[LP_PATH_MAX];
 };
 
 static void merging_free(struct merging *g)
 {
-	for (size_t i = 0; i < g->n && g->part && g->stock; i++) {
-		lp_rafs_v5_free(&g->part[i].v5);
-		lp_rafs_v6_free(&g->part[i].v6);
+	for (size_t i = 0; i < g->n && g->part; i++) {
+		lp_rafs_meta_free(&g->part[i].meta);
 		lp_map_free(&g->part[i].map);
 		lp_buf_free(&g->part[i].boot);
-		lp_buf_free(&g->stock[i].chunk);
 	}
+	for (size_t i = 0; i < g->nstock && g->stock; i++)
+		lp_buf_free(&g->stock[i].chunk);
 	free(g->part);
 	free(g->stock);
 }
@@ -75,89 +78,97 @@ static enum lp_code open_part(struct merging *g, size_t i, struct lp_err *err)
 {
 	const struct lp_rafs_choice *want = &g->choice;
 	struct part *p = &g->part[i];
-	bool v6 = want->version == 6;
 
-	if (lp_rafs_tail_load(&g->source[i], LP_RAFS_IMAGE_BOOT, LP_RAFS_BOOT_MAX, &p->boot, err))
+	if (lp_rafs_tail_load(&g->source[i], LP_RAFS_IMAGE_BOOT, LP_RAFS_BOOT_MAX, &p->boot, err) ||
+	    lp_rafs_meta_open(&p->meta, want->version, p->boot.p, p->boot.len, err))
 		return err->code;
-	p->plan = v6 ? &p->v6.plan : &p->v5.plan;
-	if (v6 ? lp_rafs_v6_open(&p->v6, p->boot.p, p->boot.len, err)
-	       : lp_rafs_v5_open(&p->v5, p->boot.p, p->boot.len, err))
-		return err->code;
-	if ((v6 ? p->v6.chunk_bytes : p->v5.chunk_bytes) != want->chunk_bytes ||
-	    p->plan->alg != want->kind.alg)
+	if (p->meta.chunk_bytes != want->chunk_bytes || p->meta.kind.alg != want->kind.alg)
 		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_UNLIKE,
 			       "a layer with another chunk size or digester");
-	if (p->plan->nblob > 1)
-		return lp_fail(err, LP_EUNSUP, LP_NO_OFFSET, RULE_BLOBS,
-			       "a layer with chunks in %u blobs", p->plan->nblob);
+	p->nstock = lp_rafs_plan_devices(lp_rafs_meta_plan(&p->meta));
+	g->nstock += p->nstock;
 	return LP_OK;
 }
 
-static int by_device_off(const void *left, const void *right)
+/* The blob of layer @i, by its digest; all others are the dictionary's. */
+static enum lp_code name_blobs(struct merging *g, size_t i, struct lp_err *err)
 {
-	const struct lp_rafs_stored *a = left, *b = right;
-
-	return a->device_off < b->device_off ? -1 : a->device_off > b->device_off;
-}
-
-/* The blob of layer @i, by its digest, and its chunks. */
-static enum lp_code make_stock(struct merging *g, size_t i, struct lp_err *err)
-{
-	const struct lp_rafs_plan *plan = g->part[i].plan;
-	const struct lp_rafs_place *at = (const struct lp_rafs_place *)(const void *)plan->place.p;
-	struct lp_rafs_stock *s = &g->stock[i];
+	struct part *p = &g->part[i];
 	char hex[LP_DIGEST_TEXT];
-	size_t n = plan->place.len / sizeof(*at);
 
-	if (!plan->nblob)
-		return LP_OK;
-	s->blob = plan->blob[0];
-	s->blob.features &= ~(uint32_t)LP_RAFS_INLINED_META;
-	lp_digest_hex(&g->d[i].digest, hex);
-	snprintf(s->blob.id, sizeof(s->blob.id), "%.64s", hex);
-	for (size_t k = 0; k < n; k++) {
-		struct lp_rafs_stored new = {.device_off = at[k].device_off};
+	if (lp_rafs_stock_all(lp_rafs_meta_plan(&p->meta), p->stock, err))
+		return err->code;
+	for (size_t k = 0; k < p->nstock; k++) {
+		struct lp_rafs_blob *blob = &p->stock[k].blob;
 
-		lp_rafs_chunk_read(plan->boot + at[k].at, &new.c);
-		if (lp_buf_add(&s->chunk, &new, sizeof(new), SIZE_MAX, err))
-			return err->code;
+		if (lp_rafs_dict_has(&g->dict, blob->id))
+			continue;
+		if (p->own)
+			return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_BLOBS,
+				       "a layer with chunks in blobs that are not its own");
+		p->own = &p->stock[k];
+		blob->features &= ~(uint32_t)LP_RAFS_INLINED_META;
+		lp_digest_hex(&g->d[i].digest, hex);
+		snprintf(blob->id, sizeof(blob->id), "%.64s", hex);
 	}
-	if (n)
-		qsort(s->chunk.p, n, sizeof(struct lp_rafs_stored), by_device_off);
 	return LP_OK;
 }
 
 /* The tree of layer @i, as a merge wants it. */
-static enum lp_code make_tree(struct merging *g, size_t i, struct lp_err *err)
+static enum lp_code make_tree(struct merging *g, size_t i, struct lp_erofs_device *device,
+			      struct lp_err *err)
 {
 	LP_AUTO(lp_tree_free) struct lp_tree tree = {.nnode = 0};
 	struct part *p = &g->part[i];
-	struct lp_erofs_device device = {.tag = "layer"};
+	const struct lp_rafs_plan *plan = lp_rafs_meta_plan(&p->meta);
 
 	g->tree = &tree;
-	if (lp_tree_open(&tree, err))
-		return err->code;
-	if (g->choice.version == 6 ? lp_rafs_v6_tell(&p->v6, g->d, 0, &g->sink, err)
-				   : lp_rafs_v5_tell(&p->v5, g->d, 0, &g->sink, err))
-		return err->code;
-	device.bytes = p->plan->nblob ? p->plan->device_bytes[0] : 0;
-	if (lp_tree_end(&tree, err) ||
-	    lp_erofs_write(&tree, &device, 1, g->options->scratch[i], err) ||
+	for (uint32_t k = 0; k < plan->nblob; k++)
+		if (plan->device[k])
+			device[plan->device[k] - 1] =
+				(struct lp_erofs_device){.bytes = plan->device_bytes[k]};
+	if (lp_tree_open(&tree, err) || lp_rafs_meta_tell(&p->meta, g->d, 0, &g->sink, err) ||
+	    lp_tree_end(&tree, err) ||
+	    lp_erofs_write(&tree, device, (uint32_t)p->nstock, g->options->scratch[i], err) ||
 	    lp_map_fd(&p->map, g->options->scratch[i], err))
 		return err->code;
 	return lp_erofs_open(&p->tree, p->map.p, p->map.bytes, err);
 }
 
+static enum lp_code fill_parts(struct merging *g, struct lp_err *err)
+{
+	struct lp_erofs_device *device = calloc(g->nstock + 1, sizeof(*device));
+	struct lp_rafs_stock *next = g->stock;
+	enum lp_code rc = device ? LP_OK : lp_fail_errno(err, "%zu devices", g->nstock);
+
+	for (size_t i = 0; i < g->n && !rc; i++) {
+		g->part[i].stock = next;
+		next += g->part[i].nstock;
+		rc = name_blobs(g, i, err);
+		rc = rc ? rc : make_tree(g, i, device, err);
+		if (rc)
+			lp_within(err, "layer %zu", i);
+	}
+	free(device);
+	return rc;
+}
+
 static enum lp_code open_all(struct merging *g, struct lp_err *err)
 {
+	const struct lp_build_options *o = g->options;
+
 	g->part = calloc(g->n + 1, sizeof(*g->part));
-	g->stock = calloc(g->n + 1, sizeof(*g->stock));
-	if (!g->part || !g->stock)
+	if (!g->part)
 		return lp_fail_errno(err, "%zu layers", g->n);
+	if (lp_rafs_dict_open(&g->dict, o->dict, o->dict_bytes, err))
+		return lp_within(err, "chunk dictionary");
 	for (size_t i = 0; i < g->n; i++)
-		if (open_part(g, i, err) || make_stock(g, i, err) || make_tree(g, i, err))
+		if (open_part(g, i, err))
 			return lp_within(err, "layer %zu", i);
-	return LP_OK;
+	g->stock = calloc(g->nstock + 1, sizeof(*g->stock));
+	if (!g->stock)
+		return lp_fail_errno(err, "%zu devices", g->nstock);
+	return fill_parts(g, err);
 }
 
 /* The child of directory @dir of @v that is called as name @i of @m, if it is one; else 0. */
@@ -205,7 +216,7 @@ static enum lp_code keep_sizes(const struct merging *g, struct lp_rafs_model *m,
 	}
 	for (size_t layer = g->n; layer-- > 0;)
 		for (size_t d = 0; d < m->dir.len / sizeof(*dirs); d++) {
-			const struct lp_rafs_v5 *v = &g->part[layer].v5;
+			const struct lp_rafs_v5 *v = &g->part[layer].meta.v5;
 			uint32_t i = dirs[d];
 
 			at[i] = i == 1 ? 1 : find_directory(v, at[lp_rafs_name_at(m, i)->parent],
@@ -221,7 +232,7 @@ static enum lp_code merge(struct merging *g, struct lp_buf *boot, struct lp_err 
 {
 	LP_AUTO(lp_tree_free) struct lp_tree tree = {.nnode = 0};
 	LP_AUTO(lp_rafs_model_free) struct lp_rafs_model m = {
-		.tree = &tree, .stock = g->stock, .nstock = g->n,
+		.tree = &tree, .stock = g->stock, .nstock = g->nstock,
 		.prefetch = g->options->prefetch, .nprefetch = g->options->nprefetch,
 		.chunk_bytes = g->choice.chunk_bytes, .kind = g->choice.kind,
 	};
@@ -263,12 +274,13 @@ static enum lp_code add_info(struct merging *g, size_t i, struct lp_buf *tar, st
 	static const uint8_t zero[LP_RAFS_INFO_HEAD];
 	LP_AUTO(lp_buf_free) struct lp_buf info = {.p = NULL};
 	LP_AUTO(lp_buf_free) struct lp_buf head = {.p = NULL};
-	size_t max = g->stock[i].chunk.len + LP_RAFS_INFO_HEAD;
+	const struct lp_rafs_stock *own = g->part[i].own;
+	size_t max = own ? own->chunk.len + LP_RAFS_INFO_HEAD : 0;
 	char path[LP_RAFS_ID + 32];
 
-	if (!g->stock[i].chunk.len || g->choice.version != 6)
+	if (!own || g->choice.version != 6)
 		return LP_OK;
-	snprintf(path, sizeof(path), "image/%s.blob.meta", g->stock[i].blob.id);
+	snprintf(path, sizeof(path), "image/%s.blob.meta", own->blob.id);
 	if (lp_rafs_tail_load(&g->source[i], LP_RAFS_INFO, max, &info, err) ||
 	    lp_rafs_tail_load(&g->source[i], LP_RAFS_INFO_HEADER, max, &head, err) ||
 	    lp_buf_add(&info, zero, (LP_RAFS_INFO_HEAD - info.len % LP_RAFS_INFO_HEAD) %

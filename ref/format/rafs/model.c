@@ -148,6 +148,43 @@ struct lp_rafs_chunk lp_rafs_model_chunk(const struct lp_rafs_model *m, const st
 	return c;
 }
 
+static int by_device_off(const void *left, const void *right)
+{
+	const struct lp_rafs_stored *a = left, *b = right;
+
+	return a->device_off < b->device_off ? -1 : a->device_off > b->device_off;
+}
+
+enum lp_code lp_rafs_stock_all(const struct lp_rafs_plan *p, struct lp_rafs_stock *stock,
+			       struct lp_err *err)
+{
+	const struct lp_rafs_place *at = (const struct lp_rafs_place *)(const void *)p->place.p;
+
+	for (size_t i = 0; i < p->place.len / sizeof(*at); i++) {
+		struct lp_rafs_stock *s = &stock[p->device[at[i].blob] - 1];
+		struct lp_rafs_stored new = {.device_off = at[i].device_off};
+
+		s->blob = p->blob[at[i].blob];
+		lp_rafs_chunk_read(p->boot + at[i].at, &new.c);
+		if (lp_buf_add(&s->chunk, &new, sizeof(new), SIZE_MAX, err))
+			return err->code;
+	}
+	for (uint32_t i = 0; i < lp_rafs_plan_devices(p); i++)
+		qsort(stock[i].chunk.p, stock[i].chunk.len / sizeof(struct lp_rafs_stored),
+		      sizeof(struct lp_rafs_stored), by_device_off);
+	return LP_OK;
+}
+
+/* The number of the blob of @s: it may have one already. */
+static uint32_t find_blob(const struct lp_rafs_model *m, const struct lp_rafs_stock *s)
+{
+	uint32_t i = 0;
+
+	while (i < m->nused && strcmp(m->stock[m->used[i]].blob.id, s->blob.id))
+		i++;
+	return i;
+}
+
 /* Blobs are numbered in the order of devices, needed by a name or not: as nydus-image. */
 static enum lp_code number_blobs(struct lp_rafs_model *m, struct lp_err *err)
 {
@@ -156,10 +193,14 @@ static enum lp_code number_blobs(struct lp_rafs_model *m, struct lp_err *err)
 	if (!m->blob || !m->used)
 		return lp_fail_errno(err, "%zu blobs", m->nstock);
 	for (uint32_t i = 0; i < m->nstock; i++) {
+		uint32_t number;
+
 		if (!m->stock[i].chunk.len)
 			continue;
-		m->used[m->nused++] = i;
-		m->blob[i] = m->nused;
+		number = find_blob(m, &m->stock[i]);
+		m->used[number] = number == m->nused ? i : m->used[number];
+		m->nused += number == m->nused;
+		m->blob[i] = number + 1;
 	}
 	if (m->nused > LP_RAFS_BLOBS_MAX)
 		return lp_fail(err, LP_ELIMIT, LP_NO_OFFSET, RULE_COUNT, "%u blobs", m->nused);

@@ -11,7 +11,7 @@
 #ifndef LP_RAFS_MODEL_H
 #define LP_RAFS_MODEL_H
 
-#include "format/rafs/part.h"
+#include "format/rafs/plan.h"
 #include "tree/node.h"
 
 /* A chunk that is on a device. */
@@ -26,6 +26,14 @@ struct lp_rafs_stock {
 	struct lp_buf chunk;		/* of struct lp_rafs_stored, by device_off */
 };
 
+/*
+ * lp_rafs_stock_all - the devices of a plan, in order, with their chunks.
+ *
+ * @stock  [lp_rafs_plan_devices(p)] empty; chunk of each is the caller's to free, in any case
+ */
+LP_MUST_CHECK enum lp_code lp_rafs_stock_all(const struct lp_rafs_plan *p,
+					     struct lp_rafs_stock *stock, struct lp_err *err);
+
 /* A name; number 0 stands for none, 1 is the root. */
 struct lp_rafs_name {
 	uint32_t node;			/* of the tree: that of the name, not of a link's target */
@@ -37,7 +45,7 @@ struct lp_rafs_name {
 struct lp_rafs_model {
 	/* Set by the caller, borrowed. */
 	const struct lp_tree *tree;		/* ended; device i + 1 is stock[i] */
-	const struct lp_rafs_stock *stock;	/* [nstock] */
+	const struct lp_rafs_stock *stock;	/* [nstock] several may be parts of one blob */
 	size_t nstock;
 	const char *const *prefetch;		/* [nprefetch] clean paths */
 	size_t nprefetch;

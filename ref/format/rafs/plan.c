@@ -199,6 +199,15 @@ void lp_rafs_plan_free(struct lp_rafs_plan *p)
 	*p = (struct lp_rafs_plan){.nblob = 0};
 }
 
+uint32_t lp_rafs_plan_devices(const struct lp_rafs_plan *p)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < p->nblob; i++)
+		n += p->device[i] != 0;
+	return n;
+}
+
 const struct lp_rafs_place *lp_rafs_plan_find(const struct lp_rafs_plan *p, uint32_t blob,
 					      uint32_t number)
 {

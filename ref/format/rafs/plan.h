@@ -56,6 +56,9 @@ void lp_rafs_plan_free(struct lp_rafs_plan *p);
 const struct lp_rafs_place *lp_rafs_plan_find(const struct lp_rafs_plan *p, uint32_t blob,
 					      uint32_t number);
 
+/* How many devices there are: blobs of which something is used.  After lp_rafs_plan_end(). */
+uint32_t lp_rafs_plan_devices(const struct lp_rafs_plan *p);
+
 /* Append to @extents, of struct lp_extent, @bytes at @off of a file: those of @at. */
 LP_MUST_CHECK enum lp_code lp_rafs_plan_extent(const struct lp_rafs_plan *p,
 					       const struct lp_rafs_place *at, uint64_t off,

@@ -9,44 +9,25 @@
 #include "format/rafs/boot.h"
 #include "format/rafs/build.h"
 #include "format/rafs/check.h"
-#include "format/rafs/v5.h"
-#include "format/rafs/v6.h"
+#include "format/rafs/dict.h"
+#include "format/rafs/meta.h"
 
 #include <string.h>
-
-static enum lp_code open_v5(const struct lp_rafs_boot *boot, const struct lp_descriptor *d,
-			    size_t n, struct lp_sink *sink, struct lp_err *err)
-{
-	LP_AUTO(lp_rafs_v5_free) struct lp_rafs_v5 v = {.p = NULL};
-
-	if (lp_rafs_v5_open(&v, boot->bytes.p, boot->bytes.len, err) ||
-	    lp_rafs_v5_tell(&v, d, n, sink, err))
-		return lp_within(err, "bootstrap");
-	return LP_OK;
-}
-
-static enum lp_code open_v6(const struct lp_rafs_boot *boot, const struct lp_descriptor *d,
-			    size_t n, struct lp_sink *sink, struct lp_err *err)
-{
-	LP_AUTO(lp_rafs_v6_free) struct lp_rafs_v6 v = {.chunk_bytes = 0};
-
-	if (lp_rafs_v6_open(&v, boot->bytes.p, boot->bytes.len, err) ||
-	    lp_rafs_v6_tell(&v, d, n, sink, err))
-		return lp_within(err, "bootstrap");
-	return LP_OK;
-}
 
 static enum lp_code rafs_open(const struct lp_descriptor *d, struct lp_source *source, size_t n,
 			      const struct lp_open_options *options, struct lp_sink *sink,
 			      struct lp_err *err)
 {
 	LP_AUTO(lp_rafs_boot_free) struct lp_rafs_boot boot = {.version = 0};
+	LP_AUTO(lp_rafs_meta_free) struct lp_rafs_meta m = {.version = 0};
 
 	(void)options;
 	if (lp_rafs_boot_load(&boot, source, err))
 		return err->code;
-	return boot.version == 5 ? open_v5(&boot, d, n, sink, err)
-				 : open_v6(&boot, d, n, sink, err);
+	if (lp_rafs_meta_open(&m, boot.version, boot.bytes.p, boot.bytes.len, err) ||
+	    lp_rafs_meta_tell(&m, d, n, sink, err))
+		return lp_within(err, "bootstrap");
+	return LP_OK;
 }
 
 static enum lp_code rafs_probe(const struct lp_descriptor *d, struct lp_source *source,
@@ -70,4 +51,6 @@ const struct lp_format lp_fmt_rafs = {
 	.build_layer = lp_rafs_build,
 	.builder = lp_rafs_builder,
 	.build_image = lp_rafs_merge,
+	.dictionary = lp_rafs_dict_make,
+	.blobs = lp_rafs_blobs,
 };
