@@ -11,7 +11,7 @@
 
 struct args {
 	struct lp_common common;
-	const char *to, *codec, *level, *list, *tmp, *digester;
+	const char *to, *codec, *level, *list, *tmp, *digester, *dict;
 	uint64_t chunk_bytes, threads, version;
 	bool merge_manifest, with_referrer;
 };
@@ -29,6 +29,8 @@ static const struct lp_option table[] = {
 	{"digester", 0, LP_OPT_TEXT, offsetof(struct args, digester), "WORD",
 	 "rafs: blake3, sha256"},
 	{"fs-version", 0, LP_OPT_COUNT, offsetof(struct args, version), "N", "rafs: 6, 5"},
+	{"chunk-dict", 0, LP_OPT_TEXT, offsetof(struct args, dict), "IMAGE",
+	 "rafs: do not store the chunks that this Nydus image has; its blobs become layers too"},
 	{"merge-manifest", 0, LP_OPT_FLAG, offsetof(struct args, merge_manifest), NULL,
 	 "rafs: the destination is an index of the source's manifests and the new one"},
 	{"with-referrer", 0, LP_OPT_FLAG, offsetof(struct args, with_referrer), NULL,
@@ -100,6 +102,8 @@ static enum lp_code choose(const struct args *a, struct lp_convert_options *o, s
 	if ((o->merge_manifest || o->with_referrer) && (!o->to || !o->to->image))
 		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL,
 			       "--merge-manifest and --with-referrer are for rafs");
+	if (a->dict && (!o->to || !o->to->dictionary))
+		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL, "--chunk-dict is for rafs");
 	o->build.level = LP_LEVEL_DEFAULT;
 	if (a->level) {
 		if (sscanf(a->level, "%d%n", &level, &end) != 1 || a->level[end])
@@ -124,8 +128,22 @@ static enum lp_code load_list(const char *file, struct lp_list_paths *paths, str
 	return LP_OK;
 }
 
+/* The dictionary's image: of an index, the Nydus manifest. */
+static enum lp_code open_dict(const struct args *a, struct lp_image *image,
+			      struct lp_convert_options *o, struct lp_err *err)
+{
+	struct lp_common c = a->common;
+
+	if (!a->dict)
+		return LP_OK;
+	c.prefer = LP_KIND_NYDUS;
+	o->dict = image;
+	return lp_common_open(&c, a->dict, image, err) ? lp_within(err, "chunk dictionary") : LP_OK;
+}
+
 static enum lp_code convert(const struct args *a, char **name, struct lp_err *err)
 {
+	LP_AUTO(lp_image_free) struct lp_image dict = LP_IMAGE_EMPTY;
 	LP_AUTO(lp_list_paths_free) struct lp_list_paths paths = {.n = 0};
 	const char *dir = a->tmp ? a->tmp : "/var/tmp";
 	LP_AUTO(lp_fd_close) int tmp = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -133,7 +151,7 @@ static enum lp_code convert(const struct args *a, char **name, struct lp_err *er
 
 	if (tmp < 0)
 		return lp_fail_errno(err, "%s", dir);
-	if (choose(a, &o, err) || load_list(a->list, &paths, err))
+	if (choose(a, &o, err) || load_list(a->list, &paths, err) || open_dict(a, &dict, &o, err))
 		return err->code;
 	o.build.prefetch = paths.path;
 	o.build.nprefetch = paths.n;

@@ -3,6 +3,7 @@
 
 #include "image/made.h"
 #include "image/parse.h"
+#include "image/refers.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -73,9 +74,23 @@ static enum lp_code open_files(struct bundling *b, struct lp_target *to, struct 
 	return LP_OK;
 }
 
+/* The blobs that the new layer needs. */
+static enum lp_code list_needs(const struct bundling *b, const struct lp_descriptor *made,
+			       struct lp_buf *needs, struct lp_err *err)
+{
+	LP_AUTO(lp_source_free) struct lp_source source = {.ops = NULL};
+	int copy = fcntl(b->fd[0], F_DUPFD_CLOEXEC, 0);
+
+	if (copy < 0)
+		return lp_fail_errno(err, "the new layer");
+	if (lp_source_file(&source, copy, err))
+		return err->code;
+	return lp_refers(b->options->to, made, &source, needs, err);
+}
+
 enum lp_code lp_bundle(struct lp_target *to, const struct lp_convert_options *o,
 		       const struct lp_blobs *blobs, struct lp_descriptor *made,
-		       struct lp_digest *diffid, struct lp_err *err)
+		       struct lp_digest *diffid, struct lp_buf *needs, struct lp_err *err)
 {
 	LP_AUTO(bundling_free) struct bundling b = {.options = o, .blobs = blobs, .n = blobs->n};
 	LP_AUTO(lp_buf_free) struct lp_buf result = {0};
@@ -85,7 +100,8 @@ enum lp_code lp_bundle(struct lp_target *to, const struct lp_convert_options *o,
 	b.parse = (struct lp_parse){.run = build, .layer = blobs->d, .keep = b.fd,
 				    .nkeep = b.n + 1, .dir = -1};
 	if (lp_parse_run(&b.parse, b.source, b.n, &result, err) ||
-	    lp_made_accept(&result, made, diffid, err) || lp_target_keep(to, made, b.fd[0], err))
+	    lp_made_accept(&result, made, diffid, err) || lp_target_keep(to, made, b.fd[0], err) ||
+	    (o->dict && list_needs(&b, made, needs, err)))
 		return lp_within(err, "metadata layer");
 	return LP_OK;
 }

@@ -19,12 +19,14 @@ struct lp_blobs {
 /*
  * lp_bundle - build and keep the last layer of an image of @o->to.
  *
- * @made  out: the new layer; lp_descriptor_free() in any case
+ * @made   out: the new layer; lp_descriptor_free() in any case
+ * @needs  out, with a dictionary: the blobs that it needs, of struct lp_digest
  *
  * Errors of lp_parse_run(), of the format, of the target
  */
 LP_MUST_CHECK enum lp_code lp_bundle(struct lp_target *to, const struct lp_convert_options *o,
 				     const struct lp_blobs *blobs, struct lp_descriptor *made,
-				     struct lp_digest *diffid, struct lp_err *err);
+				     struct lp_digest *diffid, struct lp_buf *needs,
+				     struct lp_err *err);
 
 #endif

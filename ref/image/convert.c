@@ -3,6 +3,7 @@
 
 #include "image/beside.h"
 #include "image/bundle.h"
+#include "image/dict.h"
 #include "image/flatten.h"
 #include "image/made.h"
 #include "image/parse.h"
@@ -204,21 +205,33 @@ static enum lp_code run_layers(struct work *w, size_t n, struct lp_err *err)
 	return rc;
 }
 
-/* The last layer of a format whose images have one for all: into @d[@n], @diffid[@n]. */
-static enum lp_code bundle(struct work *w, size_t n, struct lp_descriptor *d,
-			   struct lp_digest *diffid, struct lp_err *err)
+/*
+ * The last layer of a format whose images have one for all, behind the @m->nlayer that are
+ * there; in front of it, what the dictionary lends.
+ */
+static enum lp_code bundle(struct work *w, struct lp_manifest *m, struct lp_digest *diffid,
+			   struct lp_err *err)
 {
+	LP_AUTO(lp_descriptor_free) struct lp_descriptor last = {.bytes = 0};
+	LP_AUTO(lp_buf_free) struct lp_buf needs = {.p = NULL};
+	size_t n = m->nlayer;
 	int *fd = calloc(n + 1, sizeof(*fd));
-	const struct lp_blobs blobs = {.d = d, .fd = fd, .n = n};
-	enum lp_code rc = LP_OK;
+	const struct lp_blobs blobs = {.d = m->layer, .fd = fd, .n = n};
+	struct lp_digest plain;
+	enum lp_code rc;
 
 	if (!fd)
 		return lp_fail_errno(err, "%zu layers", n);
 	for (size_t i = 0; i < n; i++)
 		fd[i] = w[twin(&w[i].from->manifest, i)].out;
-	rc = lp_bundle(w->to, w->options, &blobs, &d[n], &diffid[n], err);
+	rc = lp_bundle(w->to, w->options, &blobs, &last, &plain, &needs, err);
 	free(fd);
-	return rc;
+	if (rc || (w->options->dict &&
+		   lp_dict_lend(w->options->dict, w->to, &needs, m, diffid, &last, err)) ||
+	    lp_descriptor_copy(&m->layer[m->nlayer], &last, err))
+		return err->code;
+	diffid[m->nlayer++] = plain;
+	return LP_OK;
 }
 
 static enum lp_code put_documents(struct work *w, struct lp_manifest *m,
@@ -240,26 +253,26 @@ static enum lp_code put_documents(struct work *w, struct lp_manifest *m,
 static enum lp_code finish(struct work *w, size_t n, struct lp_digest *digest,
 			   struct lp_err *err)
 {
+	const struct lp_image *dict = w->options->dict;
+	size_t room = n + 2 + (dict ? dict->manifest.nlayer : 0);
 	struct lp_image *from = w->from;
 	struct lp_manifest m = {.notes = from->manifest.notes, .nlayer = n};
 	LP_AUTO(lp_buf_free) struct lp_buf config = {0};
-	struct lp_digest *diffid = calloc(n + 2, sizeof(*diffid));
+	struct lp_digest *diffid = calloc(room, sizeof(*diffid));
 	enum lp_code rc;
 
-	m.layer = calloc(n + 2, sizeof(*m.layer));
+	m.layer = calloc(room, sizeof(*m.layer));
 	rc = diffid && m.layer ? LP_OK : lp_fail_errno(err, "%zu layers", n);
 	for (size_t i = 0; i < n && !rc; i++) {
 		m.layer[i] = w[i].made;
 		diffid[i] = w[i].diffid;
 	}
-	if (!rc && n && w->options->to->build_image) {
-		rc = bundle(w, n, m.layer, diffid, err);
-		m.nlayer++;
-	}
+	if (!rc && n && w->options->to->build_image)
+		rc = bundle(w, &m, diffid, err);
 	rc = rc ? rc : lp_config_rewrite(&from->config, diffid, m.nlayer, &config, err);
 	rc = rc ? rc : put_documents(w, &m, &config, digest, err);
-	if (m.nlayer > n)
-		lp_descriptor_free(&m.layer[n]);
+	for (size_t i = n; i < m.nlayer; i++)
+		lp_descriptor_free(&m.layer[i]);
 	free(m.layer);
 	free(diffid);
 	return rc;
@@ -275,20 +288,15 @@ static void work_free(struct work *w, size_t n)
 	free(w);
 }
 
-enum lp_code lp_convert(struct lp_image *from, struct lp_target *to,
-			const struct lp_convert_options *o, struct lp_digest *digest,
-			struct lp_err *err)
+/* With the dictionary loaded, into layers of @to. */
+static enum lp_code convert_all(struct lp_image *from, struct lp_target *to,
+				const struct lp_convert_options *o, bool flat,
+				struct lp_digest *digest, struct lp_err *err)
 {
-	size_t n = from->manifest.nlayer;
-	struct work *w;
+	size_t n = flat ? 1 : from->manifest.nlayer;
+	struct work *w = calloc(n + 1, sizeof(*w));
 	enum lp_code rc;
-	bool flat = false;
 
-	if (lp_image_config(from, err) || (o->to && lp_flatten_wanted(from, &flat, err)))
-		return err->code;
-	if (flat)
-		n = 1;
-	w = calloc(n + 1, sizeof(*w));
 	if (!w)
 		return lp_fail_errno(err, "%zu layers", n);
 	for (size_t i = 0; i < n; i++)
@@ -304,4 +312,20 @@ enum lp_code lp_convert(struct lp_image *from, struct lp_target *to,
 		*digest = from->digest;
 	work_free(w, n);
 	return rc;
+}
+
+enum lp_code lp_convert(struct lp_image *from, struct lp_target *to,
+			const struct lp_convert_options *o, struct lp_digest *digest,
+			struct lp_err *err)
+{
+	LP_AUTO(lp_map_free) struct lp_map dict = {0};
+	struct lp_convert_options all = *o;
+	bool flat = false;
+
+	if (lp_image_config(from, err) || (o->to && lp_flatten_wanted(from, &flat, err)) ||
+	    lp_dict_load(o, &dict, err))
+		return err->code;
+	all.build.dict = dict.p;
+	all.build.dict_bytes = dict.bytes;
+	return convert_all(from, to, &all, flat, digest, err);
 }

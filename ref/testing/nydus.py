@@ -130,10 +130,11 @@ def inner_boot(blob):
     return data
 
 
-def converter(work, tars, version, *options, prefetch=None):
+def converter(work, tars, version, *options, prefetch=None, chunk_dict=None):
     """What the converters of containerd make of tars: the merged bootstrap, and the blobs with
-    a bootstrap inside each."""
+    a bootstrap inside each; without the chunks of the bootstrap chunk_dict."""
     image, boots, blobs = peer("nydus-image"), [], []
+    known = ["--chunk-dict", f"bootstrap={chunk_dict}"] if chunk_dict else []
     policy = ["--prefetch-policy", "fs"] if prefetch else []
     toc = ["--features", "blob-toc"] if version == 6 else []
     work.mkdir(parents=True, exist_ok=True)
@@ -141,11 +142,11 @@ def converter(work, tars, version, *options, prefetch=None):
         (work / f"{i}.tar").write_bytes(with_numbers(data))
         (work / "blob").unlink(missing_ok=True)
         run(image, "create", "-l", "warn", *policy, "--blob", work / "blob", "--blob-inline-meta",
-            "--whiteout-spec", "none", "--fs-version", version, "--type", "tar-rafs", *toc, *options,
-            work / f"{i}.tar", input=prefetch)
+            "--whiteout-spec", "none", "--fs-version", version, "--type", "tar-rafs", *toc, *known,
+            *options, work / f"{i}.tar", input=prefetch)
         blobs.append((work / "blob").read_bytes())
         boots.append(work / hashlib.sha256(blobs[-1]).hexdigest())
         boots[-1].write_bytes(inner_boot(blobs[-1]))
-    run(image, "merge", "-l", "warn", *policy, "--bootstrap", work / "merged", *boots,
+    run(image, "merge", "-l", "warn", *policy, *known, "--bootstrap", work / "merged", *boots,
         input=prefetch)
     return (work / "merged").read_bytes(), blobs
