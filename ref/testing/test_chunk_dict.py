@@ -223,3 +223,20 @@ def test_nydusd_serves_it(pair, sources, tmp_path):
     store = tmp_path / "store"
     with nydus.Nydusd(tmp_path, boot, blobs) as at:
         assert lines_of(tree(f"dir:{at}", store)) == lines_of(tree(f"oci:{sources[2]}", store))
+
+
+@pytest.mark.parametrize("version,options", [(5, ()), (6, ()), (6, ("--features", "blob-toc"))],
+                         ids=["v5", "v6", "v6-toc"])
+def test_a_dictionary_by_nydus_image(version, options, sources, tmp_path):
+    """Without a table of contents, another of several blobs with a chunk is taken."""
+    old, old_blobs = nydus.create(tmp_path / "old", layers(1), version, *options)
+    first = nydus.write_layout(tmp_path / "first", old, old_blobs, version)
+    second = convert(sources[2], tmp_path / "second", f"--to=rafs{version}", "--digester=blake3",
+                     f"--chunk-dict=oci:{first}")
+    boot, blobs = nydus.parts(second)
+    want, want_blobs = nydus.converter(tmp_path / "theirs", layers(2), version,
+                                       chunk_dict=tmp_path / "old" / "merged")
+    assert blobs[:len(want_blobs)] == want_blobs
+    assert boot == want
+    assert lines_of(tree(f"oci:{second}", tmp_path / "store")) == lines_of(
+        tree(f"oci:{sources[2]}", tmp_path / "store"))
