@@ -36,7 +36,7 @@ enum lp_code lp_common_open(const struct lp_common *c, const char *text, struct 
 
 	*out = (struct lp_image)LP_IMAGE_EMPTY;
 	if (lp_common_image(c, creds, &o, err) || lp_reference_parse(text, &ref, err) ||
-	    lp_image_open(out, &ref, &o, err))
+	    lp_reference_absolute(&ref, err) || lp_image_open(out, &ref, &o, err))
 		return err->code;
 	return LP_OK;
 }

@@ -190,7 +190,8 @@ enum lp_code lp_rootfs_open(struct lp_rootfs *r, const struct lp_common *c,
 	r->events.fd = args->events ? (int)args->events : -1;
 	lp_event(&r->events, "request");
 	if (choose_mode(r, &a, err) || lp_common_image(c, a.creds, &a.options, err) ||
-	    lp_reference_parse(name, &a.ref, err) || lp_store_open(&r->store, c->store, err) ||
+	    lp_reference_parse(name, &a.ref, err) || lp_reference_absolute(&a.ref, err) ||
+	    lp_store_open(&r->store, c->store, err) ||
 	    lp_settler_start(&r->settler, &r->store, err))
 		return err->code;
 	r->store.later = true;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
 #define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -244,6 +245,38 @@ enum lp_code lp_reference_parse(const char *text, struct lp_reference *out, stru
 	if (!code)
 		*out = r;
 	return code;
+}
+
+static enum lp_code make_absolute(char path[static 1024], struct lp_err *err)
+{
+	char here[1024], all[sizeof(here) + 1024];
+
+	if (!*path || *path == '/')
+		return LP_OK;
+	if (!getcwd(here, sizeof(here)))
+		return lp_fail_errno(err, "the working directory");
+	snprintf(all, sizeof(all), "%s%s%s", here, here[1] ? "/" : "", path);
+	return copy_path(path, all, strlen(all), err);
+}
+
+enum lp_code lp_reference_absolute(struct lp_reference *r, struct lp_err *err)
+{
+	if (make_absolute(r->path, err) || make_absolute(r->dir, err))
+		return err->code;
+	return LP_OK;
+}
+
+void lp_reference_blobs(const struct lp_reference *r, char out[static 1024])
+{
+	const char *slash = strrchr(r->path, '/');
+	size_t n = slash == r->path ? 1 : slash ? (size_t)(slash - r->path) : 0;
+
+	if (*r->dir)
+		snprintf(out, 1024, "%s", r->dir);
+	else if (slash)
+		snprintf(out, 1024, "%.*s", (int)n, r->path);
+	else
+		snprintf(out, 1024, ".");
 }
 
 void lp_reference_text(const struct lp_reference *r, char out[static LP_REFERENCE_TEXT])

@@ -31,6 +31,15 @@ struct lp_reference {
 LP_MUST_CHECK enum lp_code lp_reference_parse(const char *text, struct lp_reference *out,
 					      struct lp_err *err);
 
+/*
+ * lp_reference_absolute - make paths absolute: names in a store, and what other processes are
+ * told, are not about this one's directory.  LP_EUSAGE: too long then
+ */
+LP_MUST_CHECK enum lp_code lp_reference_absolute(struct lp_reference *r, struct lp_err *err);
+
+/* rafs: the directory of the blobs: dir, or that of path. */
+void lp_reference_blobs(const struct lp_reference *r, char out[static 1024]);
+
 /* The canonical spelling, with transport. */
 #define LP_REFERENCE_TEXT 2100
 void lp_reference_text(const struct lp_reference *r, char out[static LP_REFERENCE_TEXT]);

@@ -3,6 +3,7 @@
 #include "testing/test.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #define A64 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define A128 A64 A64
@@ -119,9 +120,34 @@ static void test_loopback(void)
 		      hosts[i].host);
 }
 
+static void test_absolute(void)
+{
+	struct lp_reference r = {.transport = LP_RAFS, .path = "boot", .dir = "a/b"};
+	char here[1024] = "", want[2048], blobs[1024];
+	struct lp_err err = {0};
+
+	if (!CHECK(getcwd(here, sizeof(here)), "a working directory"))
+		return;
+	snprintf(want, sizeof(want), "%s/boot", here);
+	CHECK(!lp_reference_absolute(&r, &err) && !strcmp(r.path, want), "%s", r.path);
+	snprintf(want, sizeof(want), "%s/a/b", here);
+	lp_reference_blobs(&r, blobs);
+	CHECK(!strcmp(r.dir, want) && !strcmp(blobs, want), "blobs in %s", blobs);
+	r.dir[0] = '\0';
+	lp_reference_blobs(&r, blobs);
+	CHECK(!strcmp(blobs, here), "blobs beside the bootstrap, in %s", blobs);
+	CHECK(!lp_reference_absolute(&r, &err) && !*r.dir, "what is absolute, or not there, stays");
+	snprintf(r.path, sizeof(r.path), "/boot");
+	lp_reference_blobs(&r, blobs);
+	CHECK(!strcmp(blobs, "/"), "blobs in %s", blobs);
+	memset(r.path, 'x', sizeof(r.path) - 1);
+	CHECK(lp_reference_absolute(&r, &err) == LP_EUSAGE, "too long: %s", err.msg);
+}
+
 int main(void)
 {
 	test_cases();
+	test_absolute();
 	test_loopback();
 	return test_done();
 }
