@@ -2,6 +2,7 @@
 #include "image/image.h"
 
 #include "fetch/referrers.h"
+#include "image/bare.h"
 #include "oci/subject.h"
 
 #include <string.h>
@@ -152,6 +153,8 @@ enum lp_code lp_image_open(struct lp_image *i, const struct lp_reference *ref,
 		if (lp_layout_open(&i->layout, ref->path, err))
 			return lp_within(err, "%.100s", name);
 		break;
+	case LP_RAFS:
+		return lp_bare_open(i, &o->platform, err) ? lp_within(err, "%.100s", name) : LP_OK;
 	default:
 		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL,
 			       "%.100s names a tree or a layer, not an image", name);

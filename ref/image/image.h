@@ -32,7 +32,7 @@ struct lp_image {
 	struct lp_manifest manifest;
 	struct lp_config config;
 	struct lp_registry *registry;	/* docker transport, else NULL */
-	struct lp_layout layout;	/* oci and oci-archive, else dir -1 */
+	struct lp_layout layout;	/* oci, oci-archive and rafs, else dir -1 */
 };
 
 #define LP_IMAGE_EMPTY {.layout = {.dir = -1}}

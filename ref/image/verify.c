@@ -38,6 +38,8 @@ static enum lp_code verify_blob(struct lp_image *i, size_t n, struct lp_progress
 		return err->code;
 	lp_hash_end(&hash.hash, &got);
 	lp_progress_add(progress, hash.bytes);
+	if (i->layout.bare) /* a name, which nobody vouches for: image/bare.h */
+		return LP_OK;
 	return lp_digest_check(&got, &d->digest, LP_NO_OFFSET, "oci.layer.digest", "the blob", err);
 }
 

@@ -45,6 +45,7 @@ enum lp_code lp_origin_open(struct lp_origin *o, json_t *document, struct lp_err
 	struct lp_registry_options options = {0};
 	struct lp_reference ref = {0};
 	const char *text = NULL;
+	char blobs[1024];
 
 	*o = (struct lp_origin){.layout = {.dir = -1}};
 	if (lp_json_string(document, "reference", LP_JSON_REQUIRED, RULE, &text, err) ||
@@ -52,6 +53,10 @@ enum lp_code lp_origin_open(struct lp_origin *o, json_t *document, struct lp_err
 		return err->code;
 	if (ref.transport == LP_OCI)
 		return lp_layout_open(&o->layout, ref.path, err);
+	if (ref.transport == LP_RAFS) {
+		lp_reference_blobs(&ref, blobs);
+		return lp_layout_bare(&o->layout, blobs, -1, NULL, err);
+	}
 	if (ref.transport != LP_DOCKER)
 		return lp_fail(err, LP_EUNSUP, LP_NO_OFFSET, NULL, "%.200s cannot be read lazily",
 			       text);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * origin - where an image's blobs come from: a repository of a registry, or an OCI layout.
+ * origin - where an image's blobs come from: a repository of a registry, an OCI layout, or a
+ * directory of blobs.
  *
  * Written as JSON by whoever has the command line, read by the worker; credentials pass
  * through memory only.

@@ -168,6 +168,24 @@ enum lp_code lp_layout_open(struct lp_layout *out, const char *path, struct lp_e
 	return LP_OK;
 }
 
+enum lp_code lp_layout_bare(struct lp_layout *l, const char *path, int fd,
+			    const struct lp_digest *own, struct lp_err *err)
+{
+	*l = (struct lp_layout){.bare = true, .file = fd,
+				.dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+	snprintf(l->path, sizeof(l->path), "%s", path);
+	if (own)
+		l->own = *own;
+	if (l->dir >= 0)
+		return LP_OK;
+	if (errno == ENOENT)
+		lp_fail(err, LP_EMISSING, LP_NO_OFFSET, NULL, "%s: no such directory", path);
+	else
+		lp_fail_errno(err, "open %s", path);
+	lp_layout_free(l);
+	return err->code;
+}
+
 /* Everybody who changes index.json holds this; closing it lets go. */
 static enum lp_code lock(const struct lp_layout *l, int *out, struct lp_err *err)
 {
@@ -416,7 +434,14 @@ enum lp_code lp_layout_blob(struct lp_layout *l, const struct lp_digest *d, int 
 {
 	char name[8 + LP_DIGEST_TEXT];
 
-	blob_name(d, name);
+	if (l->bare && l->file >= 0 && lp_digest_equal(d, &l->own)) {
+		*fd = fcntl(l->file, F_DUPFD_CLOEXEC, 0);
+		return *fd >= 0 ? LP_OK : lp_fail_errno(err, "a blob");
+	}
+	if (l->bare)
+		lp_digest_hex(d, name);
+	else
+		blob_name(d, name);
 	return open_file(l, name, fd, err);
 }
 

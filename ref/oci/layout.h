@@ -2,6 +2,9 @@
 /*
  * layout - an OCI image layout: a directory, or a tar of one (oci-archive:, read only).
  *
+ * And the blobs of one without its documents: files in a directory, called by the digits of
+ * their digests, as nydus-image leaves them (rafs:, read only).
+ *
  * Specification: OCI image-spec v1.1, image-layout.md
  */
 #ifndef LP_LAYOUT_H
@@ -18,6 +21,8 @@ struct lp_layout {
 	int dir;		/* the directory, or -1: an archive */
 	int file;		/* the archive, or -1 */
 	struct lp_archive archive;
+	bool bare;		/* blobs alone: in dir, and the one in file, called own */
+	struct lp_digest own;
 };
 
 /*
@@ -27,6 +32,16 @@ struct lp_layout {
  */
 LP_MUST_CHECK enum lp_code lp_layout_open(struct lp_layout *l, const char *path,
 					  struct lp_err *err);
+
+/*
+ * lp_layout_bare - the blobs in the directory @path, for lp_layout_blob() alone.
+ *
+ * @fd   a file with one more, @own: consumed, also on failure; or -1
+ *
+ * LP_EMISSING  nothing there
+ */
+LP_MUST_CHECK enum lp_code lp_layout_bare(struct lp_layout *l, const char *path, int fd,
+					  const struct lp_digest *own, struct lp_err *err);
 
 /* Make it where it is absent, else open it. */
 LP_MUST_CHECK enum lp_code lp_layout_create(struct lp_layout *l, const char *path,
