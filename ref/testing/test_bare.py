@@ -71,8 +71,8 @@ def test_it_converts(to, golden, source, tmp_path):
 def test_it_is_a_dictionary(source, tmp_path):
     boot, blob = ((GOLDEN / f"nydus-v6.{kind}").read_bytes() for kind in ("boot", "blob"))
     name = place(tmp_path / "golden", boot, [blob])
-    run(LAZYPULL, "convert", f"oci:{source}", f"oci:{tmp_path}/out", "--to=rafs6", "--digester=sha256",
-        "--chunk-size=4096", f"--chunk-dict={name}")
+    run(LAZYPULL, "convert", f"oci:{source}", f"oci:{tmp_path}/out", "--to=rafs6",
+        "--digester=sha256", "--chunk-size=4096", f"--chunk-dict={name}")
     assert [path.read_bytes() for path, _ in layers_of(tmp_path / "out")][1] == blob
     assert lines_of(tree(f"oci:{tmp_path}/out", tmp_path / "store")) == lines_of(
         tree(f"oci:{source}", tmp_path / "store"))
@@ -140,9 +140,10 @@ def test_what_nydus_image_leaves_in_a_folder(version, options, zoo, tmp_path):
     (tmp_path / "blobs").mkdir()
     (tmp_path / "in.tar").write_bytes(nydus.with_numbers(zoo_layers()[0]))
     embedded.write_layout(tmp_path / "zoo", zoo_layers()[:1])
-    run(peer("nydus-image"), "create", "-l", "warn", "--blob-dir", tmp_path / "blobs", "--bootstrap",
-        tmp_path / "boot", "--whiteout-spec", "none", "--fs-version", version, "--type", "tar-rafs",
-        *options, tmp_path / "in.tar")
+    run(peer("nydus-image"), "create", "-l", "warn", "--blob-dir", tmp_path / "blobs",
+        "--bootstrap", tmp_path / "boot", "--whiteout-spec", "none", "--fs-version", version,
+        "--type", "tar-rafs", *options, tmp_path / "in.tar")
     name, store = f"rafs:{tmp_path}/boot,{tmp_path}/blobs", tmp_path / "store"
-    assert lines_of(tree(name, store)) == whole_seconds(lines_of(tree(f"oci:{tmp_path}/zoo", store)))
+    want = whole_seconds(lines_of(tree(f"oci:{tmp_path}/zoo", store)))
+    assert lines_of(tree(name, store)) == want
     assert "verified" in run(LAZYPULL, "check", f"--store={store}", name)

@@ -240,3 +240,21 @@ def test_a_dictionary_by_nydus_image(version, options, sources, tmp_path):
     assert boot == want
     assert lines_of(tree(f"oci:{second}", tmp_path / "store")) == lines_of(
         tree(f"oci:{sources[2]}", tmp_path / "store"))
+
+
+def test_a_registry_is_sent_what_it_lacks(sources, tmp_path):
+    """In the repository of the first image, or in another one, the second stands by itself."""
+    store = tmp_path / "store"
+    want = lines_of(tree(f"oci:{sources[2]}", store))
+    with embedded.Registry(tmp_path / "registry", log=tmp_path / "log") as registry:
+        first, same, other = (f"docker://{registry.host}/{name}" for name in ("x:1", "x:2", "y:2"))
+        run(LAZYPULL, "convert", f"oci:{sources[1]}", first, "--to=rafs6")
+        before = len(registry.log())
+        run(LAZYPULL, "convert", f"oci:{sources[2]}", same, "--to=rafs6", f"--chunk-dict={first}")
+        sent = sum(line["received_bytes"] for line in registry.log()[before:]
+                   if line["method"] in ("PUT", "POST", "PATCH"))
+        run(LAZYPULL, "convert", f"oci:{sources[2]}", other, "--to=rafs6", f"--chunk-dict={first}")
+        assert 100_000 < sent < 300_000
+        for name in same, other:
+            assert lines_of(tree(name, store)) == want
+            assert "verified" in run(LAZYPULL, "check", f"--store={store}", name)
