@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
  * The first byte: codec, and how many bytes are fed at a time; the second: plain bytes
- * wanted of a frame.  Input and output end at a guard page, since sanitizers do not see into
- * ISA-L's assembly.  What zlib reads, the gzip stream must read alike.
+ * wanted of a frame.  Bit 6 of the first: the rest are edits of a frame that the codec made.
+ * Input and output end at a guard page, since sanitizers do not see into ISA-L's assembly.
+ * What zlib reads, the gzip stream must read alike; what is decoded whole, any stream.
  */
 #include "codec/codec.h"
+#include "testing/edit.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,8 @@
 
 #define ROOM ((size_t)1 << 20)
 #define PAGE ((size_t)4096)
+#define TEXT 3000u		/* bytes of a frame that is edited */
+#define EDITED 64
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -102,37 +106,82 @@ static size_t read_stream(const struct lp_codec *codec, const uint8_t *p, size_t
 	return done;
 }
 
+static void compare_zlib(const uint8_t *p, size_t n, size_t most, int first, uint8_t *out,
+			 uint8_t *other)
+{
+	for (int bit = -1; bit < 8 && n; bit = bit < 0 ? first : 8) {
+		size_t done = read_stream(&lp_codec_gzip, p, n, most, bit, out);
+		ssize_t plain = inflate_member(p, n, bit, other);
+
+		if (plain > 0 && ((size_t)plain > done || memcmp(out, other, (size_t)plain)))
+			abort();
+	}
+}
+
+/* A frame of text that compresses in parts, edited; as it is, it must be read. */
+static void make_frame(const struct lp_codec *codec, struct lp_cursor edits, struct lp_buf *out)
+{
+	uint8_t text[TEXT], plain[TEXT];
+	struct lp_err err;
+
+	for (uint32_t i = 0; i < TEXT; i++)
+		text[i] = (uint8_t)(i % 1000 < 500 ? i * i * 2654435761u >> 24 : "lazy"[i % 4]);
+	edit_must(!codec->encode(text, TEXT, codec->level_default, out, &err));
+	if (!edits.left)
+		edit_must(!codec->decode(out->p, out->len, plain, TEXT, &err) &&
+			  !memcmp(plain, text, TEXT));
+	edit_apply(out, 1, edits);
+}
+
+static void read_all(const struct lp_codec *codec, const uint8_t *p, size_t n, size_t most,
+		     size_t want, uint8_t *room)
+{
+	uint8_t *out = room + ROOM - want;
+	struct lp_err err = {0};
+	static uint8_t *stream, *other;
+	size_t done;
+
+	if (!stream) {
+		stream = guard();
+		other = guard();
+	}
+	if (codec->decode(p, n, out, want, &err) && !err.rule)
+		abort();
+	if (codec != &lp_codec_lz4) {
+		done = read_stream(codec, p, n, most, -1, stream);
+		if (!err.code && memcmp(out, stream, done < want ? done : want))
+			abort();
+	}
+	if (codec == &lp_codec_gzip)
+		compare_zlib(p, n, most, (int)(want & 7), stream, other);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	static uint8_t *in, *out, *other;
+	LP_AUTO(lp_buf_free) struct lp_buf frame = {0};
+	static uint8_t *in, *out;
 	const struct lp_codec *codec;
-	struct lp_err err = {0};
-	size_t most, want, done;
-	ssize_t plain;
+	size_t most, want;
 
 	if (!in) {
 		in = guard();
 		out = guard();
-		other = guard();
 	}
 	if (n < 2 || n > ROOM)
 		return 0;
 	codec = lp_codec_number(data[0] & 3);
-	most = data[0] & 128 ? ROOM : ((size_t)data[0] >> 2) + 1;
+	most = data[0] & 128 ? ROOM : ((size_t)data[0] >> 2 & 15) + 1;
 	want = (size_t)data[1] << (data[1] < 128 ? 0 : 10);
 	n -= 2;
-	memcpy(in + ROOM - n, data + 2, n);
-	if (codec->decode(in + ROOM - n, n, out + ROOM - want, want, &err) && !err.rule)
-		abort();
-	if (codec != &lp_codec_gzip) {
-		read_stream(codec, in + ROOM - n, n, most, -1, out);
-		return 0;
+	data += 2;
+	if (data[-2] & EDITED && codec->encode) {
+		want = TEXT - 128 + data[-1];
+		make_frame(codec, (struct lp_cursor){.p = data, .left = n}, &frame);
+		data = frame.p;
+		n = frame.len;
 	}
-	for (int bit = -1; bit < 8 && n; bit = bit < 0 ? data[1] & 7 : 8) {
-		done = read_stream(codec, in + ROOM - n, n, most, bit, out);
-		plain = inflate_member(in + ROOM - n, n, bit, other);
-		if (plain > 0 && ((size_t)plain > done || memcmp(out, other, (size_t)plain)))
-			abort();
-	}
+	if (n)
+		memcpy(in + ROOM - n, data, n);
+	read_all(codec, in + ROOM - n, n, most, want, out);
 	return 0;
 }

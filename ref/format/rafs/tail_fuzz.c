@@ -2,33 +2,17 @@
 /*
  * tail_fuzz - any bytes as a blob whose sections are read from its end.
  *
- * The first byte: even, the rest is the blob; odd, edits (u16 offset from the end, u8 length,
- * bytes) of a blob by nydus-image.
+ * The first byte: even, the rest is the blob; odd, edits of a blob by nydus-image, which with
+ * bit 1 has no table of contents.
  */
-#include "base/cursor.h"
-#include "base/file.h"
 #include "format/rafs/tail.h"
-
-#include <assert.h>
-#include <fcntl.h>
+#include "testing/edit.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 #define GOLDEN "ref/testing/golden/nydus-v6-toc.blob"
+#define TOC_BYTES (5 * LP_RAFS_TOC_ENTRY + LP_RAFS_HEADER_BYTES)
 #define MAX 32768u
-
-static void edit(struct lp_buf *b, struct lp_cursor c)
-{
-	while (c.left && !c.bad) {
-		size_t from_end = lp_le16(&c), n = lp_u8(&c);
-		const uint8_t *p;
-
-		n = n < c.left ? n : c.left;
-		p = lp_take(&c, n);
-		if (p && from_end <= b->len && n <= from_end)
-			memcpy(b->p + b->len - from_end, p, n);
-	}
-}
 
 static void load_all(const uint8_t *p, size_t n)
 {
@@ -38,31 +22,32 @@ static void load_all(const uint8_t *p, size_t n)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		LP_AUTO(lp_source_free) struct lp_source source = {.ops = NULL};
 		LP_AUTO(lp_buf_free) struct lp_buf out = {.p = NULL};
-		struct lp_err err;
+		struct lp_err err = {.rule = NULL};
 
-		if (lp_source_mem(&source, p, n, &err))
-			return;
+		edit_must(!lp_source_mem(&source, p, n, &err));
 		if (!lp_rafs_tail_load(&source, names[i], MAX, &out, &err))
-			assert(out.len <= MAX);
+			edit_must(out.len <= MAX);
 		else
-			assert(err.code != LP_OK);
+			edit_must(err.code != LP_OK && err.rule);
 	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
+	static struct lp_buf golden;
 	LP_AUTO(lp_buf_free) struct lp_buf blob = {.p = NULL};
-	struct lp_err err;
+	struct lp_buf whole;
+	uint8_t *exact;
 
+	edit_load(GOLDEN, &golden);
 	if (!n)
 		return 0;
-	if (!(data[0] & 1)) {
-		load_all(data + 1, n - 1);
-		return 0;
-	}
-	if (lp_file_load(AT_FDCWD, GOLDEN, 1 << 20, &blob, &err))
-		return 0;
-	edit(&blob, (struct lp_cursor){.p = data + 1, .left = n - 1});
-	load_all(blob.p, blob.len);
+	whole = golden;
+	whole.len -= data[0] & 2 ? TOC_BYTES : 0;
+	if (data[0] & 1)
+		edit_copy(&whole, 1, (struct lp_cursor){.p = data + 1, .left = n - 1}, &blob);
+	exact = data[0] & 1 ? edit_exact(blob.p, blob.len) : edit_exact(data + 1, n - 1);
+	load_all(exact, data[0] & 1 ? blob.len : n - 1);
+	free(exact);
 	return 0;
 }
