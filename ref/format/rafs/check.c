@@ -15,6 +15,7 @@
 #define RULE_HEAD "rafs6.info.header"
 #define RULE_CHUNK "rafs6.info.chunk"
 #define RULE_DIGEST "rafs6.info.digest"
+#define RULE_LISTED "rafs6.info.listed"
 #define RULE_RANGE "rafs6.info.range"
 
 /* The contexts of @b, as the bootstrap says where they are, and the header behind them. */
@@ -57,7 +58,7 @@ static enum lp_code check_head(const struct lp_rafs_blob *b, const uint8_t *head
 	return LP_OK;
 }
 
-/* @digests: of the blob by number, or empty. */
+/* @digests: of the blob by number; NULL: it has none. */
 static enum lp_code check_chunk(const struct lp_rafs_plan *plan, const struct lp_rafs_place *at,
 				const struct lp_buf *info, const struct lp_buf *digests,
 				struct lp_err *err)
@@ -72,41 +73,67 @@ static enum lp_code check_chunk(const struct lp_rafs_plan *plan, const struct lp
 	    memcmp(info->p + n * sizeof(want), want, sizeof(want)) != 0)
 		return lp_fail(err, LP_EFORMAT, at->at, RULE_CHUNK,
 			       "chunk %u is elsewhere by the contexts of its blob", at->number);
-	if (digests->len && ((n + 1) * LP_RAFS_DIGEST > digests->len ||
-			     memcmp(digests->p + n * LP_RAFS_DIGEST, c.digest, LP_RAFS_DIGEST) != 0))
+	if (digests && ((n + 1) * LP_RAFS_DIGEST > digests->len ||
+			memcmp(digests->p + n * LP_RAFS_DIGEST, c.digest, LP_RAFS_DIGEST) != 0))
 		return lp_fail(err, LP_EDIGEST, at->at, RULE_DIGEST,
 			       "chunk %u has another digest by its blob", at->number);
 	return LP_OK;
 }
 
-/* Blob @i of the bootstrap, in @blob: sums of chunks; its sections agree with the bootstrap and their TOC. */
+/* Section @name by the table of contents has the @n bytes at @p, which lie where @b says. */
+static enum lp_code check_listed(struct lp_source *blob, const struct lp_rafs_blob *b,
+				 const char *name, const uint8_t *p, size_t n, struct lp_err *err)
+{
+	LP_AUTO(lp_buf_free) struct lp_buf listed = {.p = NULL};
+
+	if (lp_rafs_tail_load(blob, name, n, &listed, err))
+		return err->code;
+	if (listed.len != n || memcmp(listed.p, p, n) != 0)
+		return lp_fail(err, LP_EFORMAT, b->info_off, RULE_LISTED,
+			       "the table of contents has another %s than the bootstrap", name);
+	return LP_OK;
+}
+
+/* A blob that should have a table of contents has one, with all that nydusd looks up there. */
+static enum lp_code check_toc(struct lp_source *blob, const struct lp_rafs_blob *b,
+			      const struct lp_buf *info, const uint8_t *head,
+			      struct lp_buf *digests, struct lp_err *err)
+{
+	LP_AUTO(lp_buf_free) struct lp_buf other = {.p = NULL};
+
+	if (lp_rafs_tail_load(blob, LP_RAFS_TOC_NAME, LP_RAFS_TOC_MAX, &other, err) ||
+	    lp_rafs_tail_load(blob, LP_RAFS_DIGESTS, (size_t)b->nchunk * LP_RAFS_DIGEST, digests,
+			      err) ||
+	    check_listed(blob, b, LP_RAFS_INFO, info->p, info->len, err) ||
+	    check_listed(blob, b, LP_RAFS_INFO_HEADER, head, LP_RAFS_INFO_HEAD, err))
+		return err->code;
+	if (lp_rafs_tail_load(blob, LP_RAFS_IMAGE_BOOT, LP_RAFS_BOOT_MAX, &other, err) &&
+	    err->code != LP_EMISSING) /* not every writer puts it there */
+		return err->code;
+	return LP_OK;
+}
+
+/* Blob @i of the bootstrap, in @blob: sums of chunks; its sections agree with the bootstrap. */
 static enum lp_code check_blob(const struct lp_rafs_plan *plan, uint32_t i,
 			       struct lp_source *blob, struct lp_err *err)
 {
 	LP_AUTO(lp_buf_free) struct lp_buf info = {.p = NULL};
 	LP_AUTO(lp_buf_free) struct lp_buf digests = {.p = NULL};
-	LP_AUTO(lp_buf_free) struct lp_buf boot = {.p = NULL};
 	const struct lp_rafs_place *at = (const struct lp_rafs_place *)(const void *)plan->place.p;
 	const struct lp_rafs_blob *b = &plan->blob[i];
-	size_t max = (size_t)b->nchunk * LP_RAFS_DIGEST;
+	bool toc = b->features & LP_RAFS_TOC;
 	uint8_t head[LP_RAFS_INFO_HEAD];
 
 	if (lp_rafs_crc_check(plan, i, blob, err))
 		return err->code;
 	if (!b->info_plain)
 		return LP_OK;
-	if (load_info(b, blob, &info, head, err) || check_head(b, head, err))
-		return err->code;
-	if (b->features & LP_RAFS_TOC &&
-	    (lp_rafs_tail_load(blob, LP_RAFS_DIGESTS, max, &digests, err) ||
-	     lp_rafs_tail_load(blob, LP_RAFS_INFO, (size_t)b->info_plain, &info, err)))
-		return err->code;
-	if (b->features & LP_RAFS_TOC &&
-	    lp_rafs_tail_load(blob, LP_RAFS_IMAGE_BOOT, LP_RAFS_BOOT_MAX, &boot, err) &&
-	    err->code != LP_EMISSING)
+	if (load_info(b, blob, &info, head, err) || check_head(b, head, err) ||
+	    (toc && check_toc(blob, b, &info, head, &digests, err)))
 		return err->code;
 	for (size_t k = 0; k < plan->place.len / sizeof(*at); k++)
-		if (at[k].blob == i && check_chunk(plan, &at[k], &info, &digests, err))
+		if (at[k].blob == i &&
+		    check_chunk(plan, &at[k], &info, toc ? &digests : NULL, err))
 			return err->code;
 	return LP_OK;
 }

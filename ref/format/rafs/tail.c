@@ -118,7 +118,10 @@ static enum lp_code parse_entry(const uint8_t *p, uint64_t at, struct lp_rafs_se
 	return LP_OK;
 }
 
-/* The entry of @name in the table of contents; *found false: it has none, or there is none. */
+/*
+ * The entry of @name in the table of contents, which must have it: by its header a section would
+ * be read without a digest.  *found false: there is no table, or it is what is asked for.
+ */
 static enum lp_code find_entry(struct lp_source *blob, const char *name,
 			       struct lp_rafs_section *s, bool *found, struct lp_err *err)
 {
@@ -129,7 +132,7 @@ static enum lp_code find_entry(struct lp_source *blob, const char *name,
 	*found = false;
 	if (read_header(blob, blob->bytes, last, &bytes, err))
 		return err->code;
-	if (strcmp(last, LP_RAFS_TOC_NAME) != 0)
+	if (strcmp(last, LP_RAFS_TOC_NAME) != 0 || !strcmp(name, LP_RAFS_TOC_NAME))
 		return LP_OK;
 	start = blob->bytes - LP_RAFS_HEADER_BYTES - bytes;
 	if (bytes % sizeof(p) || bytes > LP_RAFS_TOC_MAX - LP_RAFS_HEADER_BYTES)
@@ -141,7 +144,9 @@ static enum lp_code find_entry(struct lp_source *blob, const char *name,
 			return err->code;
 		*found = !strcmp(s->name, name);
 	}
-	return LP_OK;
+	return *found ? LP_OK
+		      : lp_fail(err, LP_EMISSING, start, RULE_MISSING,
+				"the table of contents of the blob has no %s", name);
 }
 
 static enum lp_code load_section(struct lp_source *blob, const struct lp_rafs_section *s,

@@ -47,7 +47,9 @@ void lp_rafs_toc_print(const struct lp_rafs_section *s, uint8_t out[static LP_RA
  *
  * @max   bytes that it may have
  *
- * LP_EMISSING  rafs.tail.missing: there is none of that name
+ * By the table of contents if there is one, which itself is LP_RAFS_TOC_NAME; else by headers.
+ *
+ * LP_EMISSING  rafs.tail.missing: there is none of that name, or the table does not list it
  * LP_EFORMAT   rafs.tail.header: what should be a header is none, or promises bytes that are
  *              not there; rafs.toc.entry; codec.*
  * LP_EDIGEST   rafs.toc.digest: other bytes than the table of contents promises
