@@ -23,7 +23,7 @@
 #define V6_MAGIC 0xe0f5e1e2u
 #define V6_AT 1024u
 #define LOOK (V6_AT + 4)
-#define STEP ((size_t)1 << 20)	/* ours: bytes read at a time */
+#define STEP ((size_t)1 << 16)	/* ours: bytes read at a time */
 
 /* Which version the first @n bytes are of; 0: none. */
 static unsigned version_of(const uint8_t *p, size_t n)
