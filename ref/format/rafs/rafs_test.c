@@ -285,6 +285,33 @@ static void test_edits(void)
 	}
 }
 
+#define TWIN 13152u		/* v6: unused, inode 155 */
+#define HARD6 12732u		/* the entry of "hard" in d */
+
+/* Two records of one number, as writers up to v2.1 made them, are one file if they are alike. */
+static void test_twins(void)
+{
+	LP_AUTO(image_free) struct image i = {.boot = {0}};
+	struct lp_err err;
+
+	if (!CHECK(!image_load(&i, 6, &err), "v6 is there"))
+		return;
+	i.boot.p[HARD6] = (TWIN - 8192) / 32;
+	memcpy(i.boot.p + TWIN, i.boot.p + FILE6, 88);
+	for (size_t n = 0; n <= 88; n++) {
+		LP_AUTO(log_free) struct logsink s = {.ended = false};
+
+		i.boot.p[TWIN + n] ^= 1;
+		err = (struct lp_err){.rule = NULL};
+		read_boot(&i, i.boot.p, i.boot.len, &s, &err);
+		if (n == 88 || err.code == LP_OK || !err.rule)
+			CHECK(n == 88 ? err.code == LP_OK : test_tortured(),
+			      "twins that differ at %zu of 88: %s", n,
+			      err.code ? err.msg : "taken");
+		i.boot.p[TWIN + n] ^= 1;
+	}
+}
+
 /* No part of a bootstrap is a bootstrap. */
 static void test_truncated(int version)
 {
@@ -348,6 +375,7 @@ int main(void)
 	test_golden(5);
 	test_golden(6);
 	test_edits();
+	test_twins();
 	test_truncated(5);
 	test_truncated(6);
 	test_flipped(5);
