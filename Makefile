@@ -129,7 +129,7 @@ setup-check:
 	$(Q)scripts/setup.sh check
 
 check-run: lint $(PROGS) $(REPLAYS) $(RUNTESTS)
-	$(Q)for f in $(REPLAYS); do $$f $$(find corpora/fuzz -type f 2>/dev/null) || exit 1; done
+	$(Q)for f in $(REPLAYS); do $$f $$(find corpora/fuzz -name '*.input') || exit 1; done
 	$(Q)scripts/check-symbols.sh $(B)/libref.a
 	$(Q)scripts/run-tests.sh $(RUNTESTS) >$(B)/unit.log 2>&1 || :
 	$(Q)python3 corpora/make.py hello small-files
@@ -197,8 +197,9 @@ fuzz:
 fuzz-run: $(call obj,$(FUZZERS)) $(B)/libref.a
 	$(Q)for f in $(FUZZERS:%.c=%); do \
 	  $(CC) $(CFLAGS) -fsanitize=fuzzer -o $(B)/$$f $(B)/$$f.o $(B)/libref.a $(LIBS) && \
-	  mkdir -p corpora/fuzz && \
-	  $(B)/$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 corpora/fuzz || exit 1; \
+	  mkdir -p $(B)/corpus/$$f && \
+	  $(B)/$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -artifact_prefix=$(B)/ \
+	    $(B)/corpus/$$f || exit 1; \
 	done
 
 coverage:

@@ -125,7 +125,8 @@ static void make_frame(const struct lp_codec *codec, struct lp_cursor edits, str
 	struct lp_err err;
 
 	for (uint32_t i = 0; i < TEXT; i++)
-		text[i] = (uint8_t)(i % 1000 < 500 ? i * i * 2654435761u >> 24 : "lazy"[i % 4]);
+		text[i] = (uint8_t)(i % 1000 < 500 ? i * i * 2654435761u >> 24
+						: (uint8_t)"lazy"[i % 4]);
 	edit_must(!codec->encode(text, TEXT, codec->level_default, out, &err));
 	if (!edits.left)
 		edit_must(!codec->decode(out->p, out->len, plain, TEXT, &err) &&
