@@ -55,41 +55,54 @@ static enum lp_code keep(struct lp_rafs_boot *b, struct lp_reader *r, struct lp_
 	return LP_OK;
 }
 
-static enum lp_code find_in_tar(struct lp_rafs_boot *b, struct lp_tar *tar, struct lp_err *err)
+/* The bootstrap among the files of a layer. */
+struct finding {
+	struct lp_rafs_boot *boot;
+	struct lp_rafs_files *others;
+	bool found, old;
+};
+
+static enum lp_code take_file(struct finding *f, const char *path, struct lp_tar *tar,
+			      struct lp_err *err)
 {
-	bool more, found = false, old = false;
+	bool old = !strcmp(path, PATH_OLD);
+
+	if (!old && strcmp(path, PATH) != 0)
+		return f->others ? f->others->file(f->others, path, &tar->body, err) : LP_OK;
+	if (old && f->found)
+		return LP_OK;
+	if (f->found && !f->old)
+		return lp_fail(err, LP_EFORMAT, tar->at, RULE_TWICE,
+			       "a second %s in the bootstrap layer", PATH);
+	f->old = old;
+	f->found = true;
+	return keep(f->boot, &tar->body, err);
+}
+
+static enum lp_code find_in_tar(struct finding *f, struct lp_tar *tar, struct lp_err *err)
+{
 	struct lp_entry e;
+	bool more;
 
 	for (;;) {
 		if (lp_tar_next(tar, &e, &more, err))
 			return err->code;
 		if (!more)
 			break;
-		if (e.kind != LP_ENTRY_NODE || !S_ISREG(e.mode) ||
-		    (strcmp(e.path, PATH) && strcmp(e.path, PATH_OLD)))
-			continue;
-		if (!strcmp(e.path, PATH_OLD) && found)
-			continue;
-		if (found && !old)
-			return lp_fail(err, LP_EFORMAT, tar->at, RULE_TWICE,
-				       "a second %s in the bootstrap layer", PATH);
-		old = !strcmp(e.path, PATH_OLD);
-		found = true;
-		if (keep(b, &tar->body, err))
+		if (e.kind == LP_ENTRY_NODE && S_ISREG(e.mode) && take_file(f, e.path, tar, err))
 			return err->code;
 	}
-	if (!found)
+	if (!f->found)
 		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_MISSING,
 			       "there is no %s in the bootstrap layer", PATH);
 	return LP_OK;
 }
 
-static enum lp_code read_layer(struct lp_rafs_boot *b, struct lp_reader *plain,
-			       struct lp_err *err)
+static enum lp_code read_layer(struct finding *f, struct lp_reader *plain, struct lp_err *err)
 {
 	LP_AUTO(lp_tar_free) struct lp_tar tar = {.state = NULL};
 
-	if (lp_tar_open(&tar, plain, err) || find_in_tar(b, &tar, err))
+	if (lp_tar_open(&tar, plain, err) || find_in_tar(f, &tar, err))
 		return err->code;
 	return lp_read_rest(plain, NULL, err);
 }
@@ -106,9 +119,10 @@ static enum lp_code judge(struct lp_rafs_boot *b, struct lp_err *err)
 }
 
 enum lp_code lp_rafs_boot_load(struct lp_rafs_boot *b, struct lp_source *source,
-			       struct lp_err *err)
+			       struct lp_rafs_files *others, struct lp_err *err)
 {
 	LP_AUTO(lp_decoder_free) struct lp_decoder d = {.state = NULL};
+	struct finding f = {.boot = b, .others = others};
 	struct lp_peek stored, plain;
 	struct lp_reader *r;
 
@@ -117,7 +131,7 @@ enum lp_code lp_rafs_boot_load(struct lp_rafs_boot *b, struct lp_source *source,
 	    lp_peek_open(&plain, &d.reader, LOOK, err))
 		return err->code;
 	if (version_of(plain.p, plain.bytes) ? keep(b, &plain.reader, err)
-					     : read_layer(b, &plain.reader, err))
+					     : read_layer(&f, &plain.reader, err))
 		return err->code;
 	return judge(b, err);
 }

@@ -20,8 +20,17 @@ struct lp_rafs_boot {
 	unsigned version;	/* 5 or 6 */
 };
 
+/* Who is shown what else is in the layer. */
+struct lp_rafs_files {
+	/* A regular file, in order; @body need not be read. */
+	enum lp_code (*file)(struct lp_rafs_files *f, const char *path, struct lp_reader *body,
+			     struct lp_err *err);
+};
+
 /*
  * lp_rafs_boot_load - read all of @source; keep the bootstrap in it.
+ *
+ * @others   NULL: nobody wants them; its errors are returned
  *
  * LP_EFORMAT  rafs.boot.missing: there is none; rafs.boot.magic: it is neither version;
  *             rafs.boot.twice; tar.*, codec.*
@@ -29,7 +38,7 @@ struct lp_rafs_boot {
  * LP_ELIMIT   rafs.boot.size
  */
 LP_MUST_CHECK enum lp_code lp_rafs_boot_load(struct lp_rafs_boot *b, struct lp_source *source,
-					     struct lp_err *err);
+					     struct lp_rafs_files *others, struct lp_err *err);
 void lp_rafs_boot_free(struct lp_rafs_boot *b);
 
 #endif

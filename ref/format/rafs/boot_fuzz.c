@@ -50,7 +50,7 @@ static void read_layer(const uint8_t *p, size_t n)
 	struct lp_err err = {.rule = NULL};
 
 	edit_must(!lp_source_mem(&source, exact, n, &err));
-	if (lp_rafs_boot_load(&boot, &source, &err))
+	if (lp_rafs_boot_load(&boot, &source, NULL, &err))
 		edit_must(err.code != LP_OK && (err.rule || err.code == LP_ELIMIT));
 	else
 		edit_must((boot.version == 5 && boot.bytes.len >= 8) ||

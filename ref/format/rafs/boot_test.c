@@ -57,7 +57,7 @@ static enum lp_code load(const uint8_t *p, size_t n, const uint8_t *v6, struct l
 	LP_AUTO(lp_source_free) struct lp_source source = {.ops = NULL};
 
 	*err = (struct lp_err){.rule = NULL};
-	if (lp_source_mem(&source, p, n, err) || lp_rafs_boot_load(&boot, &source, err))
+	if (lp_source_mem(&source, p, n, err) || lp_rafs_boot_load(&boot, &source, NULL, err))
 		return err->code;
 	if (boot.version != 6 || boot.bytes.len != KEPT || memcmp(boot.bytes.p, v6, KEPT) != 0)
 		return lp_fail(err, LP_EDIGEST, LP_NO_OFFSET, NULL, "another bootstrap is kept");

@@ -7,16 +7,24 @@
 #include "format/rafs/tail.h"
 #include "format/rafs/v5.h"
 #include "format/rafs/v6.h"
+#include "tree/erofs_layout.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define RULE_HEAD "rafs6.info.header"
 #define RULE_CHUNK "rafs6.info.chunk"
 #define RULE_DIGEST "rafs6.info.digest"
+#define RULE_COPY "rafs6.info.copy"
 #define RULE_LISTED "rafs6.info.listed"
 #define RULE_RANGE "rafs6.info.range"
+#define RULE_SIZE "rafs.boot.size"
+
+#define COPY ".blob.meta"
+#define COPIES_MAX LP_RAFS_BOOT_MAX
+#define STEP ((size_t)1 << 16)	/* ours: bytes read at a time */
 
 /* The contexts of @b, as the bootstrap says where they are, and the header behind them. */
 static enum lp_code load_info(const struct lp_rafs_blob *b, struct lp_source *blob,
@@ -152,19 +160,111 @@ static enum lp_code check_blobs(const struct lp_rafs_plan *plan, const struct lp
 	return LP_OK;
 }
 
+static bool is_zero(const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i])
+			return false;
+	return true;
+}
+
+/* Contexts of a blob beside the bootstrap. */
+struct copy {
+	char path[LP_RAFS_ID + 32];
+	size_t off, bytes;	/* in the bytes of all */
+};
+
+struct copies {
+	struct lp_rafs_files files;
+	struct lp_buf list;	/* of struct copy */
+	struct lp_buf bytes;
+};
+
+static void copies_free(struct copies *c)
+{
+	lp_buf_free(&c->list);
+	lp_buf_free(&c->bytes);
+}
+
+/* Keep what may be contexts, whosever they are: the bootstrap may come behind them. */
+static enum lp_code keep_copy(struct lp_rafs_files *files, const char *path,
+			      struct lp_reader *body, struct lp_err *err)
+{
+	struct copies *c = (struct copies *)files;
+	struct copy new = {.off = c->bytes.len};
+	size_t n = strlen(path), got;
+
+	if (n >= sizeof(new.path) || n < sizeof(COPY) || strcmp(path + n + 1 - sizeof(COPY), COPY))
+		return LP_OK;
+	memcpy(new.path, path, n + 1);
+	do {
+		if (c->bytes.len > COPIES_MAX)
+			return lp_fail(err, LP_ELIMIT, LP_NO_OFFSET, RULE_SIZE,
+				       "more than %zu bytes of contexts", COPIES_MAX);
+		if (lp_buf_reserve(&c->bytes, STEP, COPIES_MAX + STEP, err) ||
+		    lp_read(body, c->bytes.p + c->bytes.len, STEP, &got, err))
+			return err->code;
+		c->bytes.len += got;
+	} while (got);
+	new.bytes = c->bytes.len - new.off;
+	return lp_buf_add(&c->list, &new, sizeof(new), COPIES_MAX, err);
+}
+
+/* The contexts, zeros up to a block, their header.  nydusd asks no blob then. */
+static enum lp_code check_copy(const struct lp_rafs_plan *plan, uint32_t i, uint8_t *p, size_t n,
+			       struct lp_err *err)
+{
+	const struct lp_rafs_place *at = (const struct lp_rafs_place *)(const void *)plan->place.p;
+	const struct lp_rafs_blob *b = &plan->blob[i];
+	struct lp_buf info = {.p = p, .len = (size_t)b->info_plain};
+	size_t padded = (size_t)lp_align(info.len, LP_RAFS_INFO_HEAD);
+
+	if (n != padded + LP_RAFS_INFO_HEAD || !is_zero(p + info.len, padded - info.len))
+		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_COPY,
+			       "not %zu bytes of contexts, zeros and a header", info.len);
+	if (check_head(b, p + padded, err))
+		return err->code;
+	for (size_t k = 0; k < plan->place.len / sizeof(*at); k++)
+		if (at[k].blob == i && check_chunk(plan, &at[k], &info, NULL, err))
+			return err->code;
+	return LP_OK;
+}
+
+static enum lp_code check_copies(const struct lp_rafs_plan *plan, const struct copies *c,
+				 struct lp_err *err)
+{
+	const struct copy *copy = (const struct copy *)(const void *)c->list.p;
+
+	for (size_t k = 0; k < c->list.len / sizeof(*copy); k++)
+		for (uint32_t i = 0; i < plan->nblob; i++) {
+			char path[sizeof(copy->path)];
+
+			snprintf(path, sizeof(path), "image/%s" COPY, plan->blob[i].id);
+			if (!strcmp(path, copy[k].path) && plan->blob[i].info_plain &&
+			    check_copy(plan, i, c->bytes.p + copy[k].off, copy[k].bytes, err))
+				return lp_within(err, "%s", path);
+		}
+	return LP_OK;
+}
+
 enum lp_code lp_rafs_check(const struct lp_descriptor *d, struct lp_source *source, size_t n,
 			   struct lp_err *err)
 {
 	LP_AUTO(lp_rafs_boot_free) struct lp_rafs_boot boot = {.version = 0};
 	LP_AUTO(lp_rafs_v5_free) struct lp_rafs_v5 v5 = {.p = NULL};
 	LP_AUTO(lp_rafs_v6_free) struct lp_rafs_v6 v6 = {.chunk_bytes = 0};
+	LP_AUTO(copies_free) struct copies copies = {.files = {keep_copy}};
+	const struct lp_rafs_plan *plan;
 	bool old;
 
-	if (lp_rafs_boot_load(&boot, source, err))
+	if (lp_rafs_boot_load(&boot, source, &copies.files, err))
 		return err->code;
 	old = boot.version == 5;
 	if (old ? lp_rafs_v5_open(&v5, boot.bytes.p, boot.bytes.len, err)
 		: lp_rafs_v6_open(&v6, boot.bytes.p, boot.bytes.len, err))
 		return lp_within(err, "bootstrap");
-	return check_blobs(old ? &v5.plan : &v6.plan, d, source, n, err);
+	plan = old ? &v5.plan : &v6.plan;
+	if (check_copies(plan, &copies, err))
+		return err->code;
+	return check_blobs(plan, d, source, n, err);
 }

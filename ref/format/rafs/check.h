@@ -12,7 +12,7 @@
 
 /*
  * lp_rafs_check - lp_format.check: sums of chunks; contexts, digests and table of contents of
- * v6 blobs.
+ * v6 blobs, and the contexts that lie beside the bootstrap.
  *
  * nydusd goes by these, we by the bootstrap: so they must say the same.
  *

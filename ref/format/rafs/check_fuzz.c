@@ -3,9 +3,10 @@
  * check_fuzz - hostile contexts, digests and tables of contents, against a bootstrap.
  *
  * The first byte: how many of the bytes behind the second, in eights, are edits of the
- * bootstrap; the rest are edits of the blob.  The second: odd, the digests in the table of
- * contents are made right again.  What is accepted with the bootstrap as it was must be what
- * nydus-image wrote, wherever it lies.
+ * bootstrap; the rest are edits of the blob.  The second: bit 0, the digests in the table of
+ * contents are made right again; bit 1, the former edits are of the contexts beside the
+ * bootstrap instead, which then lie in a layer.  What is accepted with the bootstrap as it was
+ * must be what nydus-image wrote, wherever it lies.
  */
 #include "format/rafs/check.h"
 #include "format/rafs/tocblob.h"
@@ -40,7 +41,8 @@ static void must_agree(struct lp_source *blob)
 	must_have(blob, LP_RAFS_DIGESTS, TOCBLOB_DIGESTS, (size_t)4 * LP_RAFS_DIGEST);
 }
 
-static void check(const struct lp_buf *boot, const struct lp_buf *blob)
+/* @layer: the bootstrap lies in one, as it was */
+static void check(const struct lp_buf *boot, bool layer, const struct lp_buf *blob)
 {
 	LP_AUTO(lp_source_free) struct lp_source first = {.ops = NULL};
 	LP_AUTO(lp_source_free) struct lp_source second = {.ops = NULL};
@@ -56,9 +58,21 @@ static void check(const struct lp_buf *boot, const struct lp_buf *blob)
 	both[1] = second;
 	if (lp_rafs_check(d, both, 2, &err))
 		edit_must(err.code != LP_OK && (err.rule || err.code == LP_ELIMIT));
-	else if (boot->len == golden.boot.len && !memcmp(boot->p, golden.boot.p, boot->len))
+	else if (layer || (boot->len == golden.boot.len &&
+			   !memcmp(boot->p, golden.boot.p, boot->len)))
 		must_agree(&second);
 	free(exact);
+}
+
+/* The golden bootstrap in a layer, and contexts with @edits. */
+static void make_layer(struct lp_cursor edits, struct lp_buf *layer)
+{
+	LP_AUTO(lp_buf_free) struct lp_buf copy = {.p = NULL};
+	struct lp_err err;
+
+	edit_must(!tocblob_copy(&golden, &copy, &err));
+	edit_apply(&copy, 1, edits);
+	edit_must(!tocblob_layer(&golden, &copy, layer, &err));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
@@ -73,10 +87,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		return 0;
 	edits.left = (size_t)data[0] * 8 < c.left ? (size_t)data[0] * 8 : c.left;
 	lp_take(&c, edits.left);
-	edit_copy(&golden.boot, 4096, edits, &boot);
+	if (data[1] & 2)
+		make_layer(edits, &boot);
+	else
+		edit_copy(&golden.boot, 4096, edits, &boot);
 	edit_copy(&golden.blob, 1, c, &blob);
 	if (data[1] & 1)
 		tocblob_seal(&blob);
-	check(&boot, &blob);
+	check(&boot, data[1] & 2, &blob);
 	return 0;
 }

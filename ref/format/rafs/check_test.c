@@ -312,6 +312,47 @@ static void test_copy(struct tocblob *t)
 	      !strcmp(err.rule, "rafs6.info.listed"), "contexts in two places: %s", err.msg);
 }
 
+static enum lp_code check_beside(const struct tocblob *t, const struct lp_buf *copy,
+				 struct lp_err *err)
+{
+	LP_AUTO(free_sources) struct lp_source both[2] = {{.ops = NULL}, {.ops = NULL}};
+	LP_AUTO(lp_buf_free) struct lp_buf layer = {.p = NULL};
+
+	*err = (struct lp_err){.rule = NULL};
+	if (tocblob_layer(t, copy, &layer, err) ||
+	    lp_source_mem(&both[0], layer.p, layer.len, err) ||
+	    lp_source_mem(&both[1], t->blob.p, t->blob.len, err))
+		return err->code;
+	return lp_rafs_check(t->d, both, 2, err);
+}
+
+/* Contexts beside the bootstrap, for whoever then asks no blob: each byte, each length. */
+static void test_beside(const struct tocblob *t)
+{
+	LP_AUTO(lp_buf_free) struct lp_buf copy = {.p = NULL};
+	struct lp_err err;
+	size_t all, wrong = 0, step = test_tortured() ? 1021 : 3;
+
+	if (tocblob_copy(t, &copy, &err) || lp_buf_add(&copy, "", 1, TOCBLOB_MAX, &err))
+		return;
+	all = copy.len - 1;
+	for (size_t n = 0; n <= all + 1; n += n < 100 ? 1 : step) {
+		bool later = n >= 4096 + 4 && n < 4096 + 8; /* features, A23 */
+
+		copy.len = all;
+		if (n < all)
+			copy.p[n] ^= 0x41;
+		wrong += check_beside(t, &copy, &err) ? n == all || later || !has_clause(&err)
+						       : n < all && !later;
+		if (n < all)
+			copy.p[n] ^= 0x41;
+		copy.len = n;
+		wrong += !check_beside(t, &copy, &err) != (n == all);
+	}
+	CHECK(!wrong || test_tortured(), "%zu wrong verdicts on contexts beside the bootstrap",
+	      wrong);
+}
+
 int main(void)
 {
 	LP_AUTO(tocblob_free) struct tocblob toc = {.blob = {.p = NULL}};
@@ -326,6 +367,7 @@ int main(void)
 		return test_done();
 	test_edits(&toc);
 	test_copy(&toc);
+	test_beside(&toc);
 	test_flipped(&toc, "v6 with a table of contents", toc_harmless);
 	test_flipped(&v6, "v6 without", v6_harmless);
 	test_flipped(&v5, "v5", v5_harmless);

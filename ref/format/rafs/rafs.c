@@ -22,7 +22,7 @@ static enum lp_code rafs_open(const struct lp_descriptor *d, struct lp_source *s
 	LP_AUTO(lp_rafs_meta_free) struct lp_rafs_meta m = {.version = 0};
 
 	(void)options;
-	if (lp_rafs_boot_load(&boot, source, err))
+	if (lp_rafs_boot_load(&boot, source, NULL, err))
 		return err->code;
 	if (lp_rafs_meta_open(&m, boot.version, boot.bytes.p, boot.bytes.len, err) ||
 	    lp_rafs_meta_tell(&m, d, n, sink, err))

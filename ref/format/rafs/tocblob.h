@@ -11,8 +11,10 @@
 #include "format/rafs/info.h"
 #include "format/rafs/tail.h"
 #include "oci/descriptor.h"
+#include "tree/tar.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define TOCBLOB_MAX ((size_t)1 << 17)	/* bytes */
@@ -61,6 +63,39 @@ static inline enum lp_code tocblob_load(struct tocblob *t, struct lp_err *err)
 	t->d[0].bytes = t->boot.len;
 	t->d[1].bytes = t->blob.len;
 	return LP_OK;
+}
+
+/* The files of a bootstrap layer: @boot, and contexts of the blob beside it, as merging does. */
+static inline enum lp_code tocblob_layer(const struct tocblob *t, const struct lp_buf *copy,
+					 struct lp_buf *out, struct lp_err *err)
+{
+	static const uint8_t zero[LP_TAR_EOF_BYTES];
+	char hex[LP_DIGEST_TEXT], path[LP_DIGEST_TEXT + 32];
+	struct lp_entry boot = {.path = "image/image.boot", .mode = S_IFREG, .size = t->boot.len};
+	struct lp_entry info = {.path = path, .mode = S_IFREG, .size = copy->len};
+
+	lp_digest_hex(&t->d[1].digest, hex);
+	snprintf(path, sizeof(path), "image/%s.blob.meta", hex);
+	if (lp_tar_header(&boot, out, err) ||
+	    lp_buf_add(out, t->boot.p, t->boot.len, SIZE_MAX, err) ||
+	    lp_buf_add(out, zero, lp_tar_pad(t->boot.len), SIZE_MAX, err) ||
+	    lp_tar_header(&info, out, err) || lp_buf_add(out, copy->p, copy->len, SIZE_MAX, err) ||
+	    lp_buf_add(out, zero, lp_tar_pad(copy->len), SIZE_MAX, err))
+		return err->code;
+	return lp_buf_add(out, zero, sizeof(zero), SIZE_MAX, err);
+}
+
+/* The contexts of the blob, as they lie beside the bootstrap: up to a block, and the header. */
+static inline enum lp_code tocblob_copy(const struct tocblob *t, struct lp_buf *out,
+					struct lp_err *err)
+{
+	static const uint8_t zero[LP_RAFS_INFO_HEAD];
+	size_t n = (size_t)TOCBLOB_HEAD - TOCBLOB_INFO;
+
+	if (lp_buf_add(out, t->blob.p + TOCBLOB_INFO, n, SIZE_MAX, err) ||
+	    lp_buf_add(out, zero, sizeof(zero) - n, SIZE_MAX, err))
+		return err->code;
+	return lp_buf_add(out, t->blob.p + TOCBLOB_HEAD, LP_RAFS_INFO_HEAD, SIZE_MAX, err);
 }
 
 /* Make the digest of one entry of a table of contents right, if it names what is there. */
