@@ -329,27 +329,130 @@ static void test_truncated(int version)
 	CHECK(!taken, "v%d: %zu shorter ones were taken", version, taken);
 }
 
-/* Every byte that is flipped is noticed, or says nothing of where data lies and what they are. */
+static const uint32_t inodes5[] = {8376, D, 8648, SMALL, BIG, 9400, 9616, HARD, LINK, 0};
+static const uint32_t inodes6[] = {12288, 12448, 12512, 12608, FILE6, COPY6, 12992, 13056, 0};
+static const uint32_t entries6[] = {12352, 12364, 12376, 12388, 12400, 12672, 12684, 12696, 12708,
+				    12720, 12732, 12744, 0};
+static const uint32_t chunks6[] = {16384, 16464, 16544, 16624, 0};
+
+/*
+ * Fields with a byte whose flip is taken: by each of the records @in, or once.  Attributes it
+ * then tells are covered by the digest of the layer alone (2.9, 3.11): no digest within is.
+ */
+static const struct field {
+	int version;
+	const uint32_t *in;
+	uint32_t at, bytes;
+	bool told;		/* entries differ then; else it is for nobody */
+	const char *what;
+} fields[] = {
+	{5, NULL, 19, 1, false, "flags that are to be ignored, 2.3"},
+	{5, NULL, 8228, 4, false, "behind the inode table"},
+	{5, NULL, 8240, 8, false, "what to read ahead of a blob"},
+	{5, NULL, 8312, 16, false, "counts and features of a blob"},
+	{5, NULL, 8329, 7, false, "stored bytes of a blob: more"},
+	{5, NULL, 8336, 40, false, "reserved, of a blob"},
+	{5, inodes5, 48, 8, true, "owner"},
+	{5, inodes5, 56, 4, false, "project"},
+	{5, inodes5, 60, 4, true, "mode"},
+	{5, inodes5, 64, 8, false, "size of what is no file"},
+	{5, inodes5, 72, 8, false, "blocks"},
+	{5, inodes5, 88, 4, false, "link count"},
+	{5, inodes5, 92, 8, false, "children of what has none"},
+	{5, inodes5, 102, 2, false, "target of what is no link"},
+	{5, inodes5, 104, 4, true, "device"},
+	{5, inodes5, 108, 12, true, "time"},
+	{5, inodes5, 120, 8, false, "reserved"},
+	{5, inodes5, 128, 8, true, "name, and behind it"},
+	{5, NULL, SMALL + 148, 12, true, "an xattr"},
+
+	{6, NULL, 0, 1024, false, "in front of the superblock"},
+	{6, NULL, 1024 + 9, 2, false, "features that may be unknown"},
+	{6, NULL, 1024 + 16, 2, false, "count of inodes: more"},
+	{6, NULL, 1024 + 24, 16, false, "time of building, blocks"},
+	{6, NULL, 1024 + 48, 32, false, "uuid, label"},
+	{6, NULL, 1152 + 52, 4, false, "reserved"},
+	{6, NULL, 1408 + 68, 2620, false, "address for the kernel, and behind the devices"},
+	{6, NULL, 4096 + 86, 2, false, "features of later writers, 3.6"},
+	{6, NULL, 4096 + 88, 5, false, "stored bytes of the blob: others that suffice"},
+	{6, NULL, 4096 + 96, 1, false, "plain bytes of the blob: others that suffice"},
+	{6, NULL, 4096 + 104, 4, false, "size of its table of contents"},
+	{6, NULL, 4096 + 112, 9, false, "place of its contexts: check_test.c"},
+	{6, NULL, 4096 + 136, 120, false, "digest of the table of contents, no key, reserved"},
+	{6, NULL, 4360, 7928, false, "behind the prefetch table"},
+	{6, inodes6, 4, 2, true, "mode"},
+	{6, inodes6, 6, 2, false, "reserved"},
+	{6, inodes6, 8, 8, false, "size of what is no file"},
+	{6, inodes6, 16, 4, true, "device; place of what is inline"},
+	{6, inodes6, 20, 4, false, "number of a directory, a device, a link: others that are free"},
+	{6, inodes6, 24, 20, true, "owner, time"},
+	{6, inodes6, 44, 20, false, "link count, reserved"},
+	{6, entries6, 11, 1, false, "reserved, of an entry"},
+	{6, NULL, 12412, 36, true, "names in the root, and behind them"},
+	{6, NULL, 12756, 44, true, "names in d, and behind them"},
+	{6, NULL, 12576, 24, true, "an xattr"},
+	{6, NULL, 12888, 8, false, "behind indexes"},
+	{6, NULL, 12968, 24, false, "behind indexes"},
+	{6, NULL, 13120, 8, true, "target of a link"},
+	{6, NULL, 13128, 3256, false, "behind the inodes"},
+	{6, chunks6, 64, 8, false, "place in the first file that has the chunk"},
+	{6, chunks6, 76, 4, false, "checksum without its flag"},
+	{6, NULL, 16464 + 40, 1, false, "stored bytes of a chunk: more than its frame has"},
+	{6, NULL, 16704, 3776, false, "behind the chunk table"},
+};
+
+static bool lies_in(uint32_t n, uint32_t at, uint32_t bytes)
+{
+	return n >= at && n - at < bytes;
+}
+
+static const struct field *find_field(int version, uint32_t n)
+{
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		const struct field *f = &fields[i];
+
+		if (f->version != version)
+			continue;
+		if (!f->in && lies_in(n, f->at, f->bytes))
+			return f;
+		for (size_t k = 0; f->in && f->in[k]; k++)
+			if (lies_in(n, f->in[k] + f->at, f->bytes))
+				return f;
+	}
+	return NULL;
+}
+
+/* Every byte that is flipped is noticed, or is listed. */
 static void test_flipped(int version)
 {
 	LP_AUTO(image_free) struct image i = {.boot = {0}};
+	LP_AUTO(log_free) struct logsink want = {.ended = false};
 	struct lp_err err;
 	size_t taken = 0, wrong = 0;
 
-	if (!CHECK(!image_load(&i, version, &err), "v%d is there", version))
+	if (!CHECK(!image_load(&i, version, &err) &&
+		   !read_boot(&i, i.boot.p, i.boot.len, &want, &err), "v%d is there", version))
 		return;
 	for (size_t n = 0; n < i.boot.len; n += test_tortured() ? 1021 : 1) {
 		LP_AUTO(log_free) struct logsink s = {.ended = false};
+		const struct field *f = find_field(version, (uint32_t)n);
+		bool told;
 
 		i.boot.p[n] ^= 0x41;
 		if (!read_boot(&i, i.boot.p, i.boot.len, &s, &err)) {
+			told = s.entries.len != want.entries.len ||
+			       memcmp(s.entries.p, want.entries.p, want.entries.len) != 0;
 			taken++;
-			wrong += s.chunk.len / sizeof(struct log_chunk) != 4;
+			if (!f || (told && !f->told) || s.chunk.len != want.chunk.len ||
+			    s.prefetch.len != want.prefetch.len) {
+				wrong++;
+				CHECK(false, "v%d, byte %zu: taken, %s", version, n,
+				      f ? f->what : "not listed");
+			}
 		}
 		i.boot.p[n] ^= 0x41;
 	}
-	CHECK(!wrong, "v%d: %zu flips were taken, %zu of them with other chunks", version, taken,
-	      wrong);
+	CHECK(!wrong, "v%d: %zu flips are taken, all of what is listed", version, taken);
 }
 
 static void test_layer(void)
