@@ -196,7 +196,7 @@ enum lp_code lp_rafs_dict_make(const struct lp_descriptor *d, struct lp_source *
 	struct lp_rafs_choice want;
 
 	(void)d, (void)n;
-	if (lp_rafs_choose(options, &want, err) || lp_rafs_boot_load(&m.boot, source, err))
+	if (lp_rafs_choose(options, &want, err) || lp_rafs_boot_load(&m.boot, source, NULL, err))
 		return err->code;
 	if (m.boot.version != want.version)
 		return refuse(err, "RAFS version", m.boot.version, want.version);

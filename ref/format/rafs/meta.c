@@ -39,7 +39,7 @@ enum lp_code lp_rafs_blobs(struct lp_source *source, struct lp_buf *out, struct 
 	LP_AUTO(lp_rafs_meta_free) struct lp_rafs_meta m = {.version = 0};
 	const struct lp_rafs_plan *plan;
 
-	if (lp_rafs_boot_load(&boot, source, err))
+	if (lp_rafs_boot_load(&boot, source, NULL, err))
 		return err->code;
 	if (lp_rafs_meta_open(&m, boot.version, boot.bytes.p, boot.bytes.len, err))
 		return lp_within(err, "bootstrap");
