@@ -103,7 +103,7 @@ static enum lp_code do_task(struct lb_lab *l, const struct lb_serving *s, const 
 	lb_lab_path(l, "stderr", words);
 	if (add_environment(s->form, &a, err))
 		return err->code;
-	lb_args_add(&a, "chroot");
+	lb_args_add(&a, "/usr/sbin/chroot");	/* PATH is the image's */
 	lb_args_add(&a, "%s", at);
 	for (size_t i = 0; i < json_array_size(s->task->argv); i++)
 		lb_args_add(&a, "%s", json_string_value(json_array_get(s->task->argv, i)));
