@@ -20,6 +20,7 @@
 #define RULE_COPY "rafs6.info.copy"
 #define RULE_LISTED "rafs6.info.listed"
 #define RULE_RANGE "rafs6.info.range"
+#define RULE_TOC "rafs6.info.toc"
 #define RULE_SIZE "rafs.boot.size"
 
 #define COPY ".blob.meta"
@@ -121,6 +122,35 @@ static enum lp_code check_toc(struct lp_source *blob, const struct lp_rafs_blob 
 	return LP_OK;
 }
 
+/*
+ * The digest of the table of contents, where the blob table has one: of the entries and their
+ * header, or, as converters of containerd compute it, of the entries alone.  3.9
+ */
+static enum lp_code check_toc_digest(struct lp_source *blob, const struct lp_rafs_blob *b,
+				     struct lp_err *err)
+{
+	static const uint8_t none[LP_RAFS_DIGEST];
+	LP_AUTO(lp_buf_free) struct lp_buf toc = {.p = NULL};
+	struct lp_digest all, entries;
+	size_t n = b->toc_bytes;
+
+	if (!n || !memcmp(b->toc_digest, none, sizeof(none)))
+		return LP_OK;
+	if (n < LP_RAFS_HEADER_BYTES || n > LP_RAFS_TOC_MAX || n > blob->bytes)
+		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_TOC,
+			       "a table of contents of %zu bytes", n);
+	if (lp_buf_reserve(&toc, n, n, err) ||
+	    lp_source_read(blob, blob->bytes - n, toc.p, n, err))
+		return err->code;
+	lp_digest_of(LP_SHA256, toc.p, n, &all);
+	lp_digest_of(LP_SHA256, toc.p, n - LP_RAFS_HEADER_BYTES, &entries);
+	if (memcmp(all.b, b->toc_digest, LP_RAFS_DIGEST) != 0 &&
+	    memcmp(entries.b, b->toc_digest, LP_RAFS_DIGEST) != 0)
+		return lp_fail(err, LP_EDIGEST, blob->bytes - n, RULE_TOC,
+			       "the table of contents has another digest than the blob table says");
+	return LP_OK;
+}
+
 /* Blob @i of the bootstrap, in @blob: sums of chunks; its sections agree with the bootstrap. */
 static enum lp_code check_blob(const struct lp_rafs_plan *plan, uint32_t i,
 			       struct lp_source *blob, struct lp_err *err)
@@ -132,7 +162,7 @@ static enum lp_code check_blob(const struct lp_rafs_plan *plan, uint32_t i,
 	bool toc = b->features & LP_RAFS_TOC;
 	uint8_t head[LP_RAFS_INFO_HEAD];
 
-	if (lp_rafs_crc_check(plan, i, blob, err))
+	if (lp_rafs_crc_check(plan, i, blob, err) || check_toc_digest(blob, b, err))
 		return err->code;
 	if (!b->info_plain)
 		return LP_OK;

@@ -353,6 +353,46 @@ static void test_beside(const struct tocblob *t)
 	      wrong);
 }
 
+/* Does `check` take the table of contents, if the blob table has @n bytes of it and @digest? */
+static enum lp_code check_toc(struct tocblob *t, size_t n, const uint8_t *digest,
+			      struct lp_err *err)
+{
+	uint8_t *entry = t->boot.p + TOCBLOB_ENTRY, saved[64];
+	enum lp_code code;
+
+	memcpy(saved, entry + 104, sizeof(saved));
+	entry[104] = (uint8_t)n;
+	entry[105] = (uint8_t)(n >> 8);
+	entry[106] = (uint8_t)(n >> 16);
+	memcpy(entry + 136, digest, LP_RAFS_DIGEST);
+	code = check(t, t->blob.len, err);
+	memcpy(entry + 104, saved, sizeof(saved));
+	return code;
+}
+
+/* The digest of the table of contents in the blob table: both kinds, none, and others. */
+static void test_toc_digest(struct tocblob *t)
+{
+	static const uint8_t none[LP_RAFS_DIGEST];
+	static const size_t sizes[] = {511, 1152 - 128, 1152 + 128, 0x10080, 0xffffff};
+	const uint8_t *toc = t->blob.p + TOCBLOB_TOC;
+	struct lp_digest all, entries;
+	struct lp_err err = {.rule = NULL};
+	size_t n = TOCBLOB_END - TOCBLOB_TOC;
+
+	lp_digest_of(LP_SHA256, toc, n, &all);
+	lp_digest_of(LP_SHA256, toc, n - LP_RAFS_HEADER_BYTES, &entries);
+	CHECK(!check_toc(t, n, all.b, &err) && !check_toc(t, n, entries.b, &err) &&
+	      !check_toc(t, n, none, &err) && !check_toc(t, 0, all.b, &err),
+	      "both digests of a table, and none: %s", err.msg);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		CHECK(check_toc(t, sizes[i], all.b, &err) && err.rule &&
+		      !strcmp(err.rule, "rafs6.info.toc"), "%zu bytes: %s", sizes[i], err.msg);
+	all.b[7] ^= 1;
+	CHECK(check_toc(t, n, all.b, &err) == LP_EDIGEST &&
+	      !strcmp(err.rule, "rafs6.info.toc"), "another digest: %s", err.msg);
+}
+
 int main(void)
 {
 	LP_AUTO(tocblob_free) struct tocblob toc = {.blob = {.p = NULL}};
@@ -365,6 +405,7 @@ int main(void)
 		   !check(&v6, v6.blob.len, &err) && !check(&v5, v5.blob.len, &err),
 		   "images of nydus-image are accepted: %s", err.msg))
 		return test_done();
+	test_toc_digest(&toc);
 	test_edits(&toc);
 	test_copy(&toc);
 	test_beside(&toc);
