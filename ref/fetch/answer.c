@@ -30,7 +30,7 @@ bool lp_answer_complete(const struct lp_exchange *x)
 }
 
 /* The length that the answer states for its body, or LP_NO_OFFSET. */
-static uint64_t stated_bytes(const struct lp_exchange *x)
+uint64_t lp_answer_length(const struct lp_exchange *x)
 {
 	curl_off_t n = -1;
 
@@ -51,7 +51,7 @@ static enum lp_code check_part(struct lp_exchange *x, struct lp_err *err)
 			       value ? "more than one" : "no");
 	if (lp_content_range_parse(value, &r, err))
 		return err->code = LP_EREMOTE;
-	length = stated_bytes(x);
+	length = lp_answer_length(x);
 	if (r.first != first || r.last >= end ||
 	    (x->total && r.total != LP_NO_OFFSET && r.total != x->total) ||
 	    (length != LP_NO_OFFSET && length != r.last - r.first + 1))
@@ -65,7 +65,7 @@ static enum lp_code check_part(struct lp_exchange *x, struct lp_err *err)
 /* 200: the whole blob. */
 static enum lp_code check_whole(struct lp_exchange *x, struct lp_err *err)
 {
-	uint64_t skip = x->off + x->have, length = stated_bytes(x);
+	uint64_t skip = x->off + x->have, length = lp_answer_length(x);
 
 	if (x->total && length != LP_NO_OFFSET && length != x->total)
 		return lp_fail(err, length < x->total ? LP_ESHORT : LP_EFORMAT, LP_NO_OFFSET,
@@ -174,6 +174,6 @@ size_t lp_answer_body(struct lp_exchange *x, const uint8_t *p, size_t n)
 	if (skip + take < n)
 		refuse_more(x);
 	else if (x->shape == LP_RANGE && a->status == 200 && !a->left)
-		a->stop = x->off + x->bytes != stated_bytes(x);
+		a->stop = x->off + x->bytes != lp_answer_length(x);
 	return a->stop ? 0 : n;
 }

@@ -121,6 +121,11 @@ LP_MUST_CHECK enum lp_code lp_registry_push_blob(struct lp_registry *r,
 						 const char *from, bool *had,
 						 struct lp_err *err);
 
+/* HEAD: how long is the blob?  LP_EMISSING: it is not there.  LP_EREMOTE also: it does not say. */
+LP_MUST_CHECK enum lp_code lp_registry_blob_bytes(struct lp_registry *r,
+						  const struct lp_digest *d, uint64_t *bytes,
+						  struct lp_err *err);
+
 /* HEAD: is the blob there? */
 LP_MUST_CHECK enum lp_code lp_registry_has(struct lp_registry *r, const struct lp_digest *d,
 					   bool *had, struct lp_err *err);

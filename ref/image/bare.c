@@ -17,7 +17,6 @@
 
 #define FOLDER "image"
 #define BOOT "image/image.boot"
-#define MEDIA_BLOB "application/vnd.oci.image.layer.nydus.blob.v1"
 #define MEDIA_TAR "application/vnd.oci.image.layer.v1.tar"
 
 static enum lp_code open_boot(const char *path, int *fd, uint64_t *bytes, struct lp_err *err)
@@ -107,7 +106,7 @@ static enum lp_code add_blob(struct lp_layout *l, const struct lp_digest *digest
 		return err->code;
 	m->nlayer++;
 	d->digest = *digest;
-	memcpy(d->media_type, MEDIA_BLOB, sizeof(MEDIA_BLOB));
+	memcpy(d->media_type, LP_MEDIA_NYDUS_BLOB, sizeof(LP_MEDIA_NYDUS_BLOB));
 	return lp_descriptor_set_note(d, LP_NOTE_NYDUS_BLOB, "true", err);
 }
 

@@ -254,7 +254,7 @@ static enum lp_code finish(struct work *w, size_t n, struct lp_digest *digest,
 			   struct lp_err *err)
 {
 	const struct lp_image *dict = w->options->dict;
-	size_t room = n + 2 + (dict ? dict->manifest.nlayer : 0);
+	size_t room = n + 2 + (dict ? lp_image_blobs(dict) : 0);
 	struct lp_image *from = w->from;
 	struct lp_manifest m = {.notes = from->manifest.notes, .nlayer = n};
 	LP_AUTO(lp_buf_free) struct lp_buf config = {0};

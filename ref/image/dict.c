@@ -71,10 +71,10 @@ enum lp_code lp_dict_load(const struct lp_convert_options *o, struct lp_map *out
 	return LP_OK;
 }
 
-static bool has_layer(const struct lp_manifest *m, const struct lp_digest *d, size_t *n)
+static bool has_layer(const struct lp_manifest *m, const struct lp_digest *d)
 {
-	for (*n = 0; *n < m->nlayer; ++*n)
-		if (lp_digest_equal(&m->layer[*n].digest, d))
+	for (size_t n = 0; n < m->nlayer; n++)
+		if (lp_digest_equal(&m->layer[n].digest, d))
 			return true;
 	return false;
 }
@@ -83,17 +83,19 @@ static bool has_layer(const struct lp_manifest *m, const struct lp_digest *d, si
 static enum lp_code lend(struct lp_image *dict, struct lp_target *to, const struct lp_digest *d,
 			 struct lp_manifest *m, struct lp_err *err)
 {
+	const struct lp_descriptor *blob = NULL;
 	char hex[LP_DIGEST_TEXT];
 	bool had = false;
-	size_t n;
 
 	lp_digest_hex(d, hex);
-	if (!has_layer(&dict->manifest, d, &n))
+	for (size_t n = 0; n < lp_image_blobs(dict) && !blob; n++)
+		if (lp_digest_equal(&lp_image_descriptor(dict, n)->digest, d))
+			blob = lp_image_descriptor(dict, n);
+	if (!blob)
 		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_BLOB,
 			       "blob %s is no layer of the dictionary's image", hex);
-	if (lp_target_has(to, &dict->manifest.layer[n], &had, err) ||
-	    (!had && lp_target_copy(to, dict, &dict->manifest.layer[n], err)) ||
-	    lp_descriptor_copy(&m->layer[m->nlayer], &dict->manifest.layer[n], err))
+	if (lp_target_has(to, blob, &had, err) || (!had && lp_target_copy(to, dict, blob, err)) ||
+	    lp_descriptor_copy(&m->layer[m->nlayer], blob, err))
 		return lp_within(err, "blob %.12s", hex);
 	m->nlayer++;
 	return LP_OK;
@@ -106,12 +108,11 @@ enum lp_code lp_dict_lend(struct lp_image *dict, struct lp_target *to, const str
 	const struct lp_digest *d = (const struct lp_digest *)(const void *)needs->p;
 	LP_AUTO(lp_json_free) json_t *ids = json_array();
 	LP_AUTO(lp_buf_free) struct lp_buf text = {.p = NULL};
-	size_t own;
 
 	for (size_t i = 0; i < needs->len / sizeof(*d); i++) {
 		char hex[LP_DIGEST_TEXT];
 
-		if (has_layer(m, &d[i], &own))
+		if (has_layer(m, &d[i]))
 			continue;
 		diffid[m->nlayer] = d[i];
 		lp_digest_hex(&d[i], hex);

@@ -3,6 +3,7 @@
 
 #include "fetch/referrers.h"
 #include "image/bare.h"
+#include "image/borrowed.h"
 #include "oci/subject.h"
 
 #include <string.h>
@@ -159,7 +160,7 @@ enum lp_code lp_image_open(struct lp_image *i, const struct lp_reference *ref,
 		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL,
 			       "%.100s names a tree or a layer, not an image", name);
 	}
-	if (resolve(i, &o->platform, err))
+	if (resolve(i, &o->platform, err) || lp_borrowed_find(i, err))
 		return lp_within(err, "%.100s", name);
 	return LP_OK;
 }
@@ -190,6 +191,9 @@ void lp_image_free(struct lp_image *i)
 	lp_layout_free(&i->layout);
 	lp_manifest_free(&i->manifest);
 	lp_config_free(&i->config);
+	for (size_t n = 0; n < i->nborrowed; n++)
+		lp_descriptor_free(&i->borrowed[n]);
+	free(i->borrowed);
 	lp_buf_free(&i->manifest_text);
 	lp_buf_free(&i->index_text);
 	lp_buf_free(&i->config_text);
@@ -247,8 +251,20 @@ enum lp_code lp_image_blob(struct lp_image *i, const struct lp_descriptor *d,
 	return LP_OK;
 }
 
+size_t lp_image_blobs(const struct lp_image *i)
+{
+	return i->manifest.nlayer + i->nborrowed;
+}
+
+const struct lp_descriptor *lp_image_descriptor(const struct lp_image *i, size_t n)
+{
+	size_t layers = i->manifest.nlayer;
+
+	return n < layers ? &i->manifest.layer[n] : &i->borrowed[n - layers];
+}
+
 enum lp_code lp_image_source(struct lp_image *i, size_t n, struct lp_source *out,
 			     struct lp_err *err)
 {
-	return lp_image_blob(i, &i->manifest.layer[n], out, err);
+	return lp_image_blob(i, lp_image_descriptor(i, n), out, err);
 }

@@ -31,6 +31,8 @@ struct lp_image {
 	struct lp_buf config_text;	/* empty until lp_image_config() */
 	struct lp_manifest manifest;
 	struct lp_config config;
+	struct lp_descriptor *borrowed;	/* [nborrowed] blobs beside the layers: image/borrowed.h */
+	size_t nborrowed;
 	struct lp_registry *registry;	/* docker transport, else NULL */
 	struct lp_layout layout;	/* oci, oci-archive and rafs, else dir -1 */
 };
@@ -76,7 +78,11 @@ LP_MUST_CHECK enum lp_code lp_image_referrers(struct lp_image *i, struct lp_inde
 LP_MUST_CHECK enum lp_code lp_image_blob(struct lp_image *i, const struct lp_descriptor *d,
 					 struct lp_source *out, struct lp_err *err);
 
-/* The stored bytes of layer @n.  Re-entrant. */
+/* Layers, and behind them the blobs that are borrowed. */
+size_t lp_image_blobs(const struct lp_image *i);
+const struct lp_descriptor *lp_image_descriptor(const struct lp_image *i, size_t n);
+
+/* The stored bytes of blob @n of these.  Re-entrant. */
 LP_MUST_CHECK enum lp_code lp_image_source(struct lp_image *i, size_t n, struct lp_source *out,
 					   struct lp_err *err);
 

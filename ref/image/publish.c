@@ -138,12 +138,12 @@ static enum lp_code choose_format(struct work *w, struct lp_err *err)
 	return LP_OK;
 }
 
-/* Layer @n is what the format opens next. */
+/* Blob @n of the image is what the format opens next. */
 static enum lp_code add_blob(struct work *w, size_t n, struct lp_err *err)
 {
 	struct lp_source *s = &w->source[w->nblob];
 
-	w->blob[w->nblob] = w->p->image->manifest.layer[n];
+	w->blob[w->nblob] = *lp_image_descriptor(w->p->image, n);
 	w->layer[w->nblob++] = n;
 	if (n != w->n)
 		return lp_image_source(w->p->image, n, s, err);
@@ -155,7 +155,7 @@ static enum lp_code add_blob(struct work *w, size_t n, struct lp_err *err)
 /* Everything that the child needs: blobs to read, files to write. */
 static enum lp_code prepare(struct work *w, struct lp_err *err)
 {
-	size_t all = w->format->image ? w->n + 1 : 1;
+	size_t all = w->format->image ? lp_image_blobs(w->p->image) : 1;
 
 	w->blob = calloc(all, sizeof(*w->blob));
 	w->source = calloc(all, sizeof(*w->source));
@@ -167,7 +167,7 @@ static enum lp_code prepare(struct work *w, struct lp_err *err)
 	if (add_blob(w, w->n, err))
 		return err->code;
 	for (size_t i = 0; w->nblob < all; i++)
-		if (add_blob(w, i, err))
+		if (i != w->n && add_blob(w, i, err))
 			return err->code;
 	for (size_t i = 0; i < all + TABLES; i++)
 		if ((i != DATA || w->format->stream) && open_unnamed(w, &w->fd[i], err))
@@ -247,9 +247,9 @@ static enum lp_code keep_device(struct work *w, size_t i, struct lp_err *err)
 	size_t layer = w->layer[made->blob];
 	bool stream = w->format->stream;
 
-	l->blob = p->image->manifest.layer[layer].digest;
-	l->blob_bytes = p->image->manifest.layer[layer].bytes;
-	l->diffid = p->image->config.diffid[layer];
+	l->blob = lp_image_descriptor(p->image, layer)->digest;
+	l->blob_bytes = lp_image_descriptor(p->image, layer)->bytes;
+	l->diffid = layer < p->image->config.ndiffid ? p->image->config.diffid[layer] : l->blob;
 	snprintf(l->format, sizeof(l->format), "%s", w->format->name);
 	if ((stream && lp_digest_check(&w->result.diffid, &l->diffid, LP_NO_OFFSET,
 				       "oci.config.diffid", "the plain layer", err)) ||

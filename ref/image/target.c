@@ -165,10 +165,25 @@ enum lp_code lp_target_finish(struct lp_target *t, struct lp_manifest *m,
 	return LP_OK;
 }
 
+/* What no manifest lists, so that nobody else will bring it. */
+static enum lp_code copy_borrowed(struct lp_target *t, struct lp_image *from, struct lp_err *err)
+{
+	for (size_t n = 0; n < from->nborrowed; n++) {
+		bool had;
+
+		if (lp_target_has(t, &from->borrowed[n], &had, err) ||
+		    (!had && lp_target_copy(t, from, &from->borrowed[n], err)))
+			return lp_within(err, "borrowed blob %zu", n);
+	}
+	return LP_OK;
+}
+
 enum lp_code lp_target_finish_copy(struct lp_target *t, struct lp_image *from, struct lp_err *err)
 {
 	struct lp_descriptor config = {.bytes = 0}, made;
 
+	if (copy_borrowed(t, from, err))
+		return err->code;
 	if (put(t, &from->config_text, &config, err))
 		return err->code;
 	return lp_target_document(t, &from->manifest_text, from->manifest.media_type,

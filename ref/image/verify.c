@@ -26,7 +26,7 @@ static void verifying_free(struct verifying *v)
 static enum lp_code verify_blob(struct lp_image *i, size_t n, struct lp_progress *progress,
 				struct lp_err *err)
 {
-	const struct lp_descriptor *d = &i->manifest.layer[n];
+	const struct lp_descriptor *d = lp_image_descriptor(i, n);
 	LP_AUTO(lp_source_free) struct lp_source source = {.ops = NULL};
 	LP_AUTO(lp_hash_reader_free) struct lp_hash_reader hash = {.hash = {.ctx = NULL}};
 	struct lp_reader *stream;
@@ -62,10 +62,10 @@ static enum lp_code prepare(struct verifying *v, struct lp_image *i, struct lp_e
 	if (!v->d || !v->source)
 		return lp_fail_errno(err, "%zu layers", v->n);
 	for (size_t k = 0; k < v->n; k++) {
-		size_t layer = k ? k - 1 : v->n - 1;
+		size_t last = i->manifest.nlayer - 1, n = k > last ? k : k ? k - 1 : last;
 
-		v->d[k] = i->manifest.layer[layer];
-		if (lp_image_source(i, layer, &v->source[k], err))
+		v->d[k] = *lp_image_descriptor(i, n);
+		if (lp_image_source(i, n, &v->source[k], err))
 			return err->code;
 	}
 	return lp_format_of(v->d, v->source, &options, &v->format, err);
@@ -73,7 +73,7 @@ static enum lp_code prepare(struct verifying *v, struct lp_image *i, struct lp_e
 
 enum lp_code lp_verify(struct lp_image *i, struct lp_progress *progress, struct lp_err *err)
 {
-	LP_AUTO(verifying_free) struct verifying v = {.n = i->manifest.nlayer};
+	LP_AUTO(verifying_free) struct verifying v = {.n = lp_image_blobs(i)};
 	LP_AUTO(lp_buf_free) struct lp_buf result = {0};
 
 	for (size_t n = 0; n < v.n; n++)

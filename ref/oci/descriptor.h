@@ -20,6 +20,9 @@
 #define LP_NOTE_NYDUS_REFERENCES "containerd.io/snapshot/nydus-reference-blob-ids"
 #define LP_NOTE_REF_NAME "org.opencontainers.image.ref.name"
 
+/* Media type of the layers of a Nydus image, the last one aside. */
+#define LP_MEDIA_NYDUS_BLOB "application/vnd.oci.image.layer.nydus.blob.v1"
+
 /* artifactType of a Nydus image's manifest, and of its entry in an index. */
 #define LP_TYPE_NYDUS "application/vnd.nydus.image.manifest.v1+json"
 

@@ -341,7 +341,7 @@ static enum lp_code end(struct lp_builder *builder, struct lp_built *built, stru
 	struct building *b = (struct building *)(void *)builder;
 
 	*built = (struct lp_built){
-		.media_type = "application/vnd.oci.image.layer.nydus.blob.v1",
+		.media_type = LP_MEDIA_NYDUS_BLOB,
 		.note = {{LP_NOTE_NYDUS_BLOB, "true"}}, .nnote = 1,
 	};
 	if (lp_pack_flush(&b->pack, err) || put_data_end(b, err) || make_tree(b, err) ||
