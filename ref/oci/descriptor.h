@@ -17,6 +17,7 @@
 #define LP_NOTE_NYDUS_BOOTSTRAP "containerd.io/snapshot/nydus-bootstrap"
 #define LP_NOTE_NYDUS_BLOB "containerd.io/snapshot/nydus-blob"
 #define LP_NOTE_NYDUS_VERSION "containerd.io/snapshot/nydus-fs-version"
+#define LP_NOTE_NYDUS_REF "containerd.io/snapshot/nydus-ref"
 #define LP_NOTE_NYDUS_REFERENCES "containerd.io/snapshot/nydus-reference-blob-ids"
 #define LP_NOTE_REF_NAME "org.opencontainers.image.ref.name"
 

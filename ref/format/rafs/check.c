@@ -162,6 +162,8 @@ static enum lp_code check_blob(const struct lp_rafs_plan *plan, uint32_t i,
 	bool toc = b->features & LP_RAFS_TOC;
 	uint8_t head[LP_RAFS_INFO_HEAD];
 
+	if (b->features & LP_RAFS_ZRAN) /* open() goes by the contexts, and they are elsewhere */
+		return LP_OK;
 	if (lp_rafs_crc_check(plan, i, blob, err) || check_toc_digest(blob, b, err))
 		return err->code;
 	if (!b->info_plain)
@@ -240,6 +242,13 @@ static enum lp_code keep_copy(struct lp_rafs_files *files, const char *path,
 	return lp_buf_add(&c->list, &new, sizeof(new), COPIES_MAX, err);
 }
 
+/* Contexts of a gzip stream: those that open() goes by, and their header but for features. */
+static bool is_same(const struct lp_rafs_zran *z, const uint8_t *p, size_t n, const uint8_t *head)
+{
+	return !memcmp(p, z->info.p, n) && !memcmp(head, z->head.p, 4) &&
+	       !memcmp(head + 8, z->head.p + 8, LP_RAFS_INFO_HEAD - 8);
+}
+
 /* The contexts, zeros up to a block, their header.  nydusd asks no blob then. */
 static enum lp_code check_copy(const struct lp_rafs_plan *plan, uint32_t i, uint8_t *p, size_t n,
 			       struct lp_err *err)
@@ -252,6 +261,13 @@ static enum lp_code check_copy(const struct lp_rafs_plan *plan, uint32_t i, uint
 	if (n != padded + LP_RAFS_INFO_HEAD || !is_zero(p + info.len, padded - info.len))
 		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_COPY,
 			       "not %zu bytes of contexts, zeros and a header", info.len);
+	if (b->features & LP_RAFS_ZRAN) {
+		if (!plan->zran || !plan->zran[i].nchunk ||
+		    is_same(&plan->zran[i], p, info.len, p + padded))
+			return LP_OK;
+		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_COPY,
+			       "other contexts than those of the blob");
+	}
 	if (check_head(b, p + padded, err))
 		return err->code;
 	for (size_t k = 0; k < plan->place.len / sizeof(*at); k++)
@@ -294,7 +310,7 @@ enum lp_code lp_rafs_check(const struct lp_descriptor *d, struct lp_source *sour
 		: lp_rafs_v6_open(&v6, boot.bytes.p, boot.bytes.len, err))
 		return lp_within(err, "bootstrap");
 	plan = old ? &v5.plan : &v6.plan;
-	if (check_copies(plan, &copies, err))
+	if (lp_rafs_plan_load(&v6.plan, d, source, n, err) || check_copies(plan, &copies, err))
 		return err->code;
 	return check_blobs(plan, d, source, n, err);
 }

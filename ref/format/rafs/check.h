@@ -17,7 +17,8 @@
  * nydusd goes by these, we by the bootstrap: so they must say the same.
  *
  * LP_EFORMAT  rafs6.info.*, rafs.tail.*, rafs.toc.entry    LP_EDIGEST rafs.toc.digest,
- *             rafs6.info.digest, rafs6.info.toc, rafs.chunk.crc; errors of lp_rafs_v5_open(), lp_rafs_v6_open()
+ *             rafs6.info.digest, rafs6.info.toc, rafs.chunk.crc; errors of lp_rafs_v5_open(),
+ *             lp_rafs_v6_open(), lp_rafs_plan_load()
  */
 LP_MUST_CHECK enum lp_code lp_rafs_check(const struct lp_descriptor *d, struct lp_source *source,
 					 size_t n, struct lp_err *err);

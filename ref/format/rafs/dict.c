@@ -175,6 +175,10 @@ static enum lp_code print(const struct making *m, struct lp_writer *out, struct 
 	for (uint32_t i = 0; i < h.nblob; i++) {
 		const struct lp_rafs_blob *b = &m->stock[m->model.used[i]].blob;
 
+		if (b->features & LP_RAFS_ZRAN)
+			return lp_fail(err, LP_EUNSUP, LP_NO_OFFSET, RULE_BLOB,
+				       "the dictionary's blob %s: its chunks lie in a gzip stream",
+				       b->id);
 		if (strlen(b->id) != LP_RAFS_ID - 1 ||
 		    strspn(b->id, "0123456789abcdef") != LP_RAFS_ID - 1)
 			return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_BLOB,

@@ -30,6 +30,7 @@ struct lp_rafs_blob {
 	uint64_t info_off, info_stored, info_plain;
 	uint32_t toc_bytes;
 	uint8_t toc_digest[LP_RAFS_DIGEST];
+	uint8_t meta_digest[LP_RAFS_DIGEST];	/* zran: SHA-256 of the blob with the contexts */
 };
 
 /* 3.6; unknown ones among the lower 16 bits are refused. */

@@ -11,6 +11,7 @@
 #define RULE_ADDRESS "rafs.chunk.address"
 #define RULE_RANGE "rafs.chunk.range"
 #define RULE_MISSING "rafs.blob.missing"
+#define RULE_KIND "rafs6.blob.kind"
 
 #define EXTENTS_MAX (sizeof(struct lp_extent) * LP_CHUNKS_MAX) /* bytes */
 
@@ -196,6 +197,9 @@ void lp_rafs_plan_free(struct lp_rafs_plan *p)
 	lp_buf_free(&p->place);
 	free(p->device);
 	free(p->device_bytes);
+	for (uint32_t i = 0; p->zran && i < p->nblob; i++)
+		lp_rafs_zran_free(&p->zran[i]);
+	free(p->zran);
 	*p = (struct lp_rafs_plan){.nblob = 0};
 }
 
@@ -243,17 +247,67 @@ enum lp_code lp_rafs_plan_extent(const struct lp_rafs_plan *p, const struct lp_r
 	return lp_buf_add(extents, &new, sizeof(new), EXTENTS_MAX, err);
 }
 
-/* The blob among @d that @blob names. */
-static size_t find_blob(const struct lp_rafs_blob *blob, const struct lp_descriptor *d, size_t n)
+/* The blob among @d that @id names; 0: none. */
+static size_t find_blob(const char *id, const struct lp_descriptor *d, size_t n)
 {
 	for (size_t i = 1; i < n; i++) {
 		char hex[LP_DIGEST_TEXT];
 
 		lp_digest_hex(&d[i].digest, hex);
-		if (!strcmp(hex, blob->id))
+		if (!strcmp(hex, id))
 			return i;
 	}
 	return 0;
+}
+
+static enum lp_code load_contexts(struct lp_rafs_plan *p, uint32_t i,
+				  const struct lp_descriptor *d, struct lp_source *source,
+				  size_t n, struct lp_err *err)
+{
+	struct lp_digest meta = {.alg = LP_SHA256};
+	char hex[LP_DIGEST_TEXT];
+	size_t k;
+
+	memcpy(meta.b, p->blob[i].meta_digest, LP_RAFS_DIGEST);
+	lp_digest_hex(&meta, hex);
+	k = find_blob(hex, d, n);
+	if (!k)
+		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_MISSING,
+			       "the contexts of blob %s, %s, are no layer of the image",
+			       p->blob[i].id, hex);
+	return lp_rafs_zran_load(&p->zran[i], &p->blob[i], &source[k], err);
+}
+
+enum lp_code lp_rafs_plan_load(struct lp_rafs_plan *p, const struct lp_descriptor *d,
+			       struct lp_source *source, size_t n, struct lp_err *err)
+{
+	for (uint32_t i = 0; i < p->nblob; i++) {
+		if (!(p->blob[i].features & LP_RAFS_ZRAN) || !p->device[i])
+			continue;
+		if (!p->zran)
+			p->zran = calloc(p->nblob, sizeof(*p->zran));
+		if (!p->zran)
+			return lp_fail_errno(err, "%u blobs", p->nblob);
+		if (load_contexts(p, i, d, source, n, err))
+			return err->code;
+	}
+	return LP_OK;
+}
+
+/* A chunk that is a frame of its own. */
+static enum lp_code tell_frame(const struct lp_rafs_plan *p, const struct lp_rafs_place *at,
+			       const struct lp_rafs_chunk *c, uint64_t blob_bytes,
+			       struct lp_sink *sink, uint32_t *frame, struct lp_err *err)
+{
+	struct lp_frame f = {.off = c->off, .stored_bytes = c->stored_bytes,
+			     .plain_bytes = c->plain_bytes, .codec = LP_CODEC_NONE};
+
+	if (c->off > blob_bytes || c->stored_bytes > blob_bytes - c->off)
+		return lp_fail(err, LP_EFORMAT, at->at, RULE_RANGE,
+			       "a chunk at %" PRIu64 ", behind the end of its blob", c->off);
+	if (c->flags & LP_RAFS_COMPRESSED)
+		f.codec = p->blob[c->blob].codec;
+	return sink->frame(sink, &f, NULL, frame, err);
 }
 
 static enum lp_code tell_chunk(const struct lp_rafs_plan *p, const struct lp_rafs_place *at,
@@ -261,23 +315,20 @@ static enum lp_code tell_chunk(const struct lp_rafs_plan *p, const struct lp_raf
 {
 	struct lp_digest digest = {.alg = p->alg};
 	struct lp_rafs_chunk c;
-	struct lp_frame f;
 	struct lp_chunk told;
+	uint64_t off = 0;
 	uint32_t frame;
 
 	read_place(p, at, &c);
-	if (c.off > blob_bytes || c.stored_bytes > blob_bytes - c.off)
-		return lp_fail(err, LP_EFORMAT, at->at, RULE_RANGE,
-			       "a chunk at %" PRIu64 ", behind the end of its blob", c.off);
-	f = (struct lp_frame){.off = c.off, .stored_bytes = c.stored_bytes,
-			      .plain_bytes = c.plain_bytes, .codec = LP_CODEC_NONE};
-	if (c.flags & LP_RAFS_COMPRESSED)
-		f.codec = p->blob[c.blob].codec;
 	memcpy(digest.b, c.digest, sizeof(c.digest));
-	if (sink->frame(sink, &f, NULL, &frame, err))
+	if (p->blob[c.blob].features & LP_RAFS_ZRAN && !p->zran)
+		return lp_fail(err, LP_EUNSUP, at->at, RULE_KIND, "contexts that nobody loaded");
+	if (p->blob[c.blob].features & LP_RAFS_ZRAN
+		    ? lp_rafs_zran_tell(&p->zran[c.blob], &c, blob_bytes, sink, &frame, &off, err)
+		    : tell_frame(p, at, &c, blob_bytes, sink, &frame, err))
 		return err->code;
 	told = (struct lp_chunk){.device_off = at->device_off, .bytes = c.plain_bytes,
-				 .frame = frame, .alg = (uint8_t)p->alg};
+				 .frame = frame, .frame_off = off, .alg = (uint8_t)p->alg};
 	return sink->chunk(sink, &told, &digest, err);
 }
 
@@ -293,7 +344,7 @@ enum lp_code lp_rafs_plan_tell(const struct lp_rafs_plan *p, const struct lp_des
 
 		if (p->device[at[i].blob] != number) {
 			number = p->device[at[i].blob];
-			blob = find_blob(of, d, n);
+			blob = find_blob(of->id, d, n);
 			if (!blob)
 				return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_MISSING,
 					       "blob %s is no layer of the image", of->id);

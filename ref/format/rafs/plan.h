@@ -12,7 +12,7 @@
 #define LP_RAFS_PLAN_H
 
 #include "format/format.h"
-#include "format/rafs/part.h"
+#include "format/rafs/zran.h"
 
 /* A chunk, by where its record lies; the records stay where they are. */
 struct lp_rafs_place {
@@ -30,6 +30,7 @@ struct lp_rafs_plan {
 	struct lp_buf place;		/* of struct lp_rafs_place */
 	uint32_t *device;		/* [nblob] its number; 0: nothing of the blob is used */
 	uint64_t *device_bytes;		/* [nblob] */
+	struct lp_rafs_zran *zran;	/* [nblob] after lp_rafs_plan_load(); or NULL */
 };
 
 /*
@@ -64,6 +65,18 @@ LP_MUST_CHECK enum lp_code lp_rafs_plan_extent(const struct lp_rafs_plan *p,
 					       const struct lp_rafs_place *at, uint64_t off,
 					       uint64_t bytes, struct lp_buf *extents,
 					       struct lp_err *err);
+
+/*
+ * lp_rafs_plan_load - read the contexts of blobs whose chunks lie in gzip streams, if any.
+ *
+ * @d, @source  [n] what was given to open()
+ *
+ * LP_EFORMAT  rafs.blob.missing; errors of lp_rafs_zran_load()
+ */
+LP_MUST_CHECK enum lp_code lp_rafs_plan_load(struct lp_rafs_plan *p,
+					     const struct lp_descriptor *d,
+					     struct lp_source *source, size_t n,
+					     struct lp_err *err);
 
 /*
  * lp_rafs_plan_tell - devices, frames and chunks to @sink.

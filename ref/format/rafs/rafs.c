@@ -25,6 +25,7 @@ static enum lp_code rafs_open(const struct lp_descriptor *d, struct lp_source *s
 	if (lp_rafs_boot_load(&boot, source, NULL, err))
 		return err->code;
 	if (lp_rafs_meta_open(&m, boot.version, boot.bytes.p, boot.bytes.len, err) ||
+	    lp_rafs_plan_load(&m.v6.plan, d, source, n, err) ||
 	    lp_rafs_meta_tell(&m, d, n, sink, err))
 		return lp_within(err, "bootstrap");
 	return LP_OK;

@@ -154,10 +154,11 @@ static enum lp_code read_context(struct lp_rafs_blob *b, struct lp_cursor *c, ui
 	b->info_stored = lp_le64(c);
 	b->info_plain = lp_le64(c);
 	memcpy(b->toc_digest, lp_take(c, LP_RAFS_DIGEST), LP_RAFS_DIGEST);
+	memcpy(b->meta_digest, lp_take(c, LP_RAFS_DIGEST), LP_RAFS_DIGEST);
 	if (b->info_stored > b->info_plain || b->info_off > STORED_MAX ||
 	    b->info_stored > STORED_MAX || codec >= sizeof(codecs) ||
 	    (b->info_plain != b->nchunk * entry && b->info_plain &&
-	     !(b->features & LP_RAFS_DICTIONARY)))
+	     !(b->features & (LP_RAFS_DICTIONARY | LP_RAFS_ZRAN))))
 		return lp_fail(err, LP_EFORMAT, at + 104, RULE_CONTEXT,
 			       "contexts of %u chunks, compressor %u, %" PRIu64 " bytes in %" PRIu64
 			       " at %" PRIu64, b->nchunk, codec, b->info_plain, b->info_stored,
@@ -172,11 +173,12 @@ static enum lp_code check_features(uint32_t f, uint64_t at, struct lp_err *err)
 		return lp_fail(err, LP_EFORMAT, at + 84, RULE_FEATURES, "blob features %#x", f);
 	if (f & LP_RAFS_ENCRYPTED_BLOB)
 		return lp_fail(err, LP_EUNSUP, at + 84, RULE_ENCRYPTED, "an encrypted blob");
-	if (f & (LP_RAFS_ZRAN | LP_RAFS_BATCHES | LP_RAFS_TARFS_BLOB | LP_RAFS_EXTERNAL |
-		 LP_RAFS_SEPARATE))
+	if (f & (LP_RAFS_BATCHES | LP_RAFS_TARFS_BLOB | LP_RAFS_EXTERNAL) ||
+	    !(f & LP_RAFS_ZRAN) != !(f & LP_RAFS_SEPARATE) ||
+	    (f & LP_RAFS_ZRAN && !(f & LP_RAFS_INFO_V2)))
 		return lp_fail(err, LP_EUNSUP, at + 84, RULE_KIND,
-			       "a blob with features %#x: chunks that lie in another blob, or not "
-			       "each by itself", f);
+			       "a blob with features %#x: chunks that are not each by itself, or in "
+			       "another place", f);
 	return LP_OK;
 }
 

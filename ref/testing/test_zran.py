@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""Nydus images that are an index of legacy layers: zran, made by nydus-image."""
+import gzip
+import hashlib
+import json
+import tarfile
+
+import embedded
+import nydus
+import pytest
+from conftest import LAZYPULL, Tar, lines_of, peer, root_only, run, tree
+from test_chunk_dict import noise
+
+
+def layers():
+    """Two layers, of several contexts, and one of two gzip members."""
+    low = Tar().add("a/", kind=tarfile.DIRTYPE).add("a/big", noise(1, 3_000_000))
+    low.add("a/text", b"a line of words\n" * 200_000).add("a/empty", b"")
+    for i in range(50):
+        low.add(f"a/f{i:02d}", noise(i, 3000) + b"x" * 5000)
+    high = Tar().add("b/", kind=tarfile.DIRTYPE).add("b/twice", noise(1, 3_000_000))
+    high.add("a/f07", noise("new", 5000)).add("b/l", kind=tarfile.LNKTYPE, linkname="b/twice")
+    return [low.bytes(), high.bytes()]
+
+
+def zran(work, packed):
+    """The merged bootstrap, and the blobs with contexts, of gzip'ed layers."""
+    image, metas = peer("nydus-image"), []
+    work.mkdir(parents=True, exist_ok=True)
+    boots = []
+    for i, data in enumerate(packed):
+        (work / f"{i}.tar.gz").write_bytes(data)
+        run(image, "create", "-l", "warn", "--type", "targz-ref", "--blob", work / f"meta-{i}",
+            "--bootstrap", work / f"boot-{i}", "--fs-version", 6, "--whiteout-spec", "none",
+            work / f"{i}.tar.gz")
+        metas.append((work / f"meta-{i}").read_bytes())
+        boots.append(work / hashlib.sha256(data).hexdigest())
+        (work / f"boot-{i}").rename(boots[-1])
+    run(image, "merge", "-l", "warn", "--bootstrap", work / "merged", *boots)
+    return (work / "merged").read_bytes(), metas
+
+
+def as_image(layout, boot, metas, packed):
+    """As nydusify lays it out: the legacy layers beside, named by annotations alone."""
+    nydus.write_layout(layout, boot, metas, 6)
+    for data in packed:
+        embedded.write_blob(layout, data)
+    index = json.loads((layout / "index.json").read_text())
+    entry = index["manifests"][0]
+    manifest = json.loads((layout / "blobs" / entry["digest"].replace(":", "/")).read_text())
+    for layer, data in zip(manifest["layers"], packed):
+        layer["annotations"][nydus.NOTE + "ref"] = embedded.digest(data)
+    text = json.dumps(manifest).encode()
+    embedded.write_blob(layout, text)
+    entry["digest"], entry["size"] = embedded.digest(text), len(text)
+    (layout / "index.json").write_text(json.dumps(index))
+    return layout
+
+
+@pytest.fixture(scope="module")
+def image(work):
+    at = work / "zran"
+    plain = layers()
+    packed = [gzip.compress(plain[0], 6, mtime=0),
+              gzip.compress(plain[1][:1_000_448], 9, mtime=0)
+              + gzip.compress(plain[1][1_000_448:], 1, mtime=0)]
+    boot, metas = zran(at / "made", packed)
+    embedded.write_layout(at / "source", plain)
+    return at / "source", as_image(at / "image", boot, metas, packed), (boot, metas, packed)
+
+
+def timeless(name, store):
+    """The tree: nydus-image 2.2.0 leaves times out of such images."""
+    return [{k: v for k, v in line.items() if k != "mt"} for line in lines_of(tree(name, store))]
+
+
+def test_the_tree_is_the_layers(image, tmp_path):
+    source, layout, _ = image
+    store = tmp_path / "store"
+    assert timeless(f"oci:{layout}", store) == timeless(f"oci:{source}", store)
+    assert "verified" in run(LAZYPULL, "check", f"--store={store}", f"oci:{layout}")
+
+
+def test_it_is_mounted_lazily(image, tmp_path):
+    """From a registry: metadata, and then ranges of the legacy layers."""
+    root_only()
+    source, layout, (_, _, packed) = image
+    store, at = tmp_path / "store", tmp_path / "at"
+    at.mkdir()
+    with embedded.Registry(tmp_path / "registry", log=tmp_path / "log") as registry:
+        name = f"docker://{registry.host}/x:1"
+        run(LAZYPULL, "convert", f"oci:{layout}", name)
+        before = len(registry.log())
+        run(LAZYPULL, "mount", f"--store={store}", "--background=off", name, at)
+        try:
+            assert (at / "a/f07").read_bytes() == noise("new", 5000)
+            gets = [line for line in registry.log()[before:] if line["method"] == "GET"]
+            layer = embedded.digest(packed[1])
+            assert any(layer in line["path"] and line["status"] == 206 for line in gets)
+            assert not any(embedded.digest(packed[0]) in line["path"] for line in gets)
+            assert timeless(f"dir:{at}", store) == timeless(f"oci:{source}", store)
+        finally:
+            run(LAZYPULL, "umount", at)
+
+
+@pytest.mark.parametrize("target", ["oci", "estargz", "rafs5", "rafs6"])
+def test_conversions_keep_the_tree(target, image, tmp_path):
+    source, layout, _ = image
+    store = tmp_path / "store"
+    run(LAZYPULL, "convert", f"--store={store}", f"oci:{layout}", f"oci:{tmp_path}/out",
+        f"--to={target}")
+    assert timeless(f"oci:{tmp_path}/out", store) == timeless(f"oci:{source}", store)
+
+
+def test_contexts_that_are_nowhere_are_missed(image, tmp_path):
+    boot, metas, packed = image[2]
+    other = as_image(tmp_path / "other", boot, [metas[0], b"something else"], packed)
+    failed = run(LAZYPULL, "tree", f"--store={tmp_path}/store", f"oci:{other}", status=1)
+    assert "rafs.blob.missing" in failed
+
+
+def test_a_changed_layer_is_refused(image, tmp_path):
+    """Chunks are compared, whatever lies around them."""
+    boot, metas, packed = image[2]
+    layout = as_image(tmp_path / "changed", boot, metas, packed)
+    path = layout / "blobs" / "sha256" / hashlib.sha256(packed[0]).hexdigest()
+    data = bytearray(packed[0])
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    failed = run(LAZYPULL, "tree", "--digests", f"--store={tmp_path}/store", f"oci:{layout}",
+                 status=1)
+    assert "layer.chunk.digest" in failed or "codec" in failed
