@@ -10,6 +10,7 @@
  */
 #define BATCH_BYTES ((size_t)512 << 10)
 #define FLYING_MAX ((size_t)12 << 20)
+#define KEEP_BYTES (4 * BATCH_BYTES) /* of a buffer that is used again; longer ones are freed */
 
 struct member {
 	size_t start, end;		/* in the batch's plain bytes */
@@ -30,6 +31,7 @@ struct lp_pack_batch {
 	const struct lp_pack *pack;	/* constant while jobs run */
 	struct lp_pack_batch *next;
 	struct lp_buf plain, stored;
+	size_t room;			/* bytes of the longer of these, when it was handed over */
 	struct lp_buf member;		/* of struct member */
 	struct lp_buf hole;		/* of struct hole */
 	enum lp_code code;
@@ -57,6 +59,23 @@ static void batch_free(struct lp_pack_batch *b)
 	lp_buf_free(&b->member);
 	lp_buf_free(&b->hole);
 	free(b);
+}
+
+static void recycle(struct lp_buf *b)
+{
+	if (b->cap > KEEP_BYTES)
+		lp_buf_free(b);
+	b->len = 0;
+}
+
+/* What is written may be filled again: fresh memory costs more than what is put there. */
+static void batch_spare(struct lp_pack *p, struct lp_pack_batch *b)
+{
+	recycle(&b->plain);
+	recycle(&b->stored);
+	b->member.len = b->hole.len = 0;
+	b->next = p->spare;
+	p->spare = b;
 }
 
 static enum lp_code encode_member(struct lp_pack_batch *b, struct member *m)
@@ -136,7 +155,7 @@ static struct lp_pack_batch *take_oldest(struct lp_pack *p)
 	p->oldest = b->next;
 	if (!p->oldest)
 		p->newest = &p->oldest;
-	p->flying -= b->plain.len;
+	p->flying -= b->room;
 	return b;
 }
 
@@ -146,16 +165,22 @@ void lp_pack_free(struct lp_pack *p)
 		batch_free(take_oldest(p));
 	if (p->filling)
 		batch_free(p->filling);
+	while (p->spare) {
+		struct lp_pack_batch *b = p->spare;
+
+		p->spare = b->next;
+		batch_free(b);
+	}
 	lp_hash_free(&p->plain);
 	lp_gzip_writer_free(&p->wide);
 	*p = (struct lp_pack){0};
 }
 
-/* Tell the members, and write them. */
+/* Tell the members, and write them: those behind each other in one piece. */
 static enum lp_code write_members(struct lp_pack *p, const struct lp_pack_batch *b,
 				  struct lp_err *err)
 {
-	size_t n, from = 0;
+	size_t n, from = 0, begin = 0;
 	const struct member *m = members(b, &n);
 
 	for (size_t i = 0; i < n; from = m[i++].stored_end) {
@@ -171,13 +196,15 @@ static enum lp_code write_members(struct lp_pack *p, const struct lp_pack_batch 
 		if (p->written && told.body_bytes && told.stored_bytes &&
 		    p->written(p, &told, err))
 			return err->code;
-		if (told.drop)
+		if (!told.drop) {
+			p->stored_bytes += told.stored_bytes;
 			continue;
-		if (lp_write(p->out, b->stored.p + from, told.stored_bytes, err))
+		}
+		if (from > begin && lp_write(p->out, b->stored.p + begin, from - begin, err))
 			return err->code;
-		p->stored_bytes += told.stored_bytes;
+		begin = m[i].stored_end;
 	}
-	return LP_OK;
+	return from > begin ? lp_write(p->out, b->stored.p + begin, from - begin, err) : LP_OK;
 }
 
 static enum lp_code write_batch(struct lp_pack *p, const struct lp_pack_batch *b,
@@ -195,14 +222,14 @@ static enum lp_code write_batch(struct lp_pack *p, const struct lp_pack_batch *b
 	return LP_OK;
 }
 
-/* Write the oldest batches until at most @flying plain bytes are in flight. */
+/* Write the oldest batches until at most @flying bytes are in flight. */
 static enum lp_code drain(struct lp_pack *p, size_t flying, struct lp_err *err)
 {
 	while (p->oldest && p->flying > flying) {
 		struct lp_pack_batch *b = take_oldest(p);
 		enum lp_code code = write_batch(p, b, err);
 
-		batch_free(b);
+		batch_spare(p, b);
 		if (code)
 			return code;
 	}
@@ -217,7 +244,8 @@ static enum lp_code launch(struct lp_pack *p, struct lp_err *err)
 	p->filling = NULL;
 	*p->newest = b;
 	p->newest = &b->next;
-	p->flying += b->plain.len;
+	b->room = b->plain.cap > b->stored.cap ? b->plain.cap : b->stored.cap;
+	p->flying += b->room;
 	b->job.run = run_batch;
 	if (p->pool)
 		lp_pool_put(p->pool, &b->job);
@@ -230,12 +258,16 @@ static enum lp_code begin_member(struct lp_pack *p, size_t body_bytes, struct lp
 {
 	struct member m = {.body_bytes = body_bytes};
 
-	if (!p->filling) {
-		p->filling = calloc(1, sizeof(*p->filling));
-		if (!p->filling)
-			return lp_fail_errno(err, "calloc");
-		p->filling->pack = p;
+	if (!p->filling && p->spare) {
+		p->filling = p->spare;
+		p->spare = p->filling->next;
+		p->filling->next = NULL;
 	}
+	if (!p->filling)
+		p->filling = calloc(1, sizeof(*p->filling));
+	if (!p->filling)
+		return lp_fail_errno(err, "calloc");
+	p->filling->pack = p;
 	m.start = m.end = p->filling->plain.len;
 	return lp_buf_add(&p->filling->member, &m, sizeof(m), SIZE_MAX, err);
 }

@@ -43,8 +43,8 @@ struct lp_pack {
 	struct lp_writer *out;		/* borrowed */
 	struct lp_hash plain;		/* of what was written */
 	uint64_t plain_bytes, stored_bytes; /* of what was written */
-	struct lp_pack_batch *filling, *oldest, **newest;
-	size_t flying;			/* plain bytes of batches that were handed over */
+	struct lp_pack_batch *filling, *oldest, **newest, *spare;
+	size_t flying;			/* bytes of buffers of batches that were handed over */
 	struct lp_gzip_writer wide;	/* the member that is streamed */
 };
 
