@@ -16,12 +16,25 @@
 
 static const char *const sides[] = {"ours", "theirs"};
 
-static json_t *bars_json(const struct lb_bar *b)
+/* Was it asked for?  All are, when none is named. */
+static bool is_chosen(const struct lb_run_options *o, const char *contest)
+{
+	for (size_t i = 0; i < o->contests.n; i++)
+		if (!strcmp(o->contests.text[i], contest))
+			return true;
+	return !o->contests.n;
+}
+
+static json_t *bars_json(const struct lb_bar *b, const struct lb_run_options *options)
 {
 	json_t *list = json_array();
 
 	for (; b->contest; b++) {
-		json_t *o = json_object();
+		json_t *o;
+
+		if (!is_chosen(options, b->contest))
+			continue;
+		o = json_object();
 
 		lb_set_word(o, "contest", b->contest);
 		lb_set_word(o, "metric", b->metric);
@@ -33,14 +46,15 @@ static json_t *bars_json(const struct lb_bar *b)
 	return list;
 }
 
-static json_t *plan_of(const struct lb_contests *c)
+static json_t *plan_of(const struct lb_contests *c, const struct lb_run_options *o)
 {
 	json_t *plan = json_object(), *list = json_array();
 
 	for (size_t i = 0; i < c->n; i++)
-		json_array_append_new(list, json_string(c->name[i]));
+		if (is_chosen(o, c->name[i]))
+			json_array_append_new(list, json_string(c->name[i]));
 	json_object_set_new(plan, "contests", list);
-	json_object_set_new(plan, "bars", bars_json(c->bar));
+	json_object_set_new(plan, "bars", bars_json(c->bar, o));
 	return plan;
 }
 
@@ -84,20 +98,33 @@ static enum lp_code one(const struct lb_contests *c, struct lb_session *s,
 	return lb_record_add(&s->record, json_incref(line), err);
 }
 
+static bool is_known(const struct lb_contests *c, const char *contest)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (!strcmp(c->name[i], contest))
+			return true;
+	return false;
+}
+
 enum lp_code lb_contests_run(const struct lb_contests *c, struct lb_session *s,
 			     const struct lb_lab *l, const struct lb_run_options *o,
 			     struct lp_err *err)
 {
 	size_t order[2 * LB_CONTESTS_MAX];
 
-	if (lb_contest_clear(l, err) || lb_session_begin(s, l, o, plan_of(c), err))
+	for (size_t i = 0; i < o->contests.n; i++)
+		if (!is_known(c, o->contests.text[i]))
+			return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL,
+				       "no contest is called \"%s\"", o->contests.text[i]);
+	if (lb_contest_clear(l, err) || lb_session_begin(s, l, o, plan_of(c, o), err))
 		return err->code;
 	lp_log_say("lazybench", "%zu contests, %" PRIu64 " rounds and %" PRIu64
 		   " to warm up; results in %s", c->n, o->n, o->warmup, s->record.path);
 	for (uint64_t round = 0; round < o->warmup + o->n; round++) {
 		lb_schedule(o->seed, round, order, 2 * c->n);
 		for (size_t i = 0; i < 2 * c->n; i++)
-			if (one(c, s, o, round, order[i], err))
+			if (is_chosen(o, c->name[order[i] / 2]) &&
+			    one(c, s, o, round, order[i], err))
 				return err->code;
 	}
 	return lb_contest_clear(l, err);

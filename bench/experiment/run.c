@@ -31,6 +31,7 @@ static const struct lp_option table[] = {
 	 "hello (the default); contests with others: convert, economy, nydus"},
 	{"system", 's', LP_OPT_LIST, AT(run.systems), "NAME", "one of lazybench systems (all)"},
 	{"task", 't', LP_OPT_LIST, AT(run.tasks), "NAME", "a task, or all (the first one)"},
+	{"contest", 'c', LP_OPT_LIST, AT(run.contests), "NAME", "one of the experiment's contests (all)"},
 	{"rounds", 'n', LP_OPT_COUNT, AT(run.n), "N", "runs of each cell (100; of contests 6)"},
 	{"warmup", 0, LP_OPT_COUNT, AT(run.warmup), "N", "rounds before that (3; of contests 1)"},
 	{"quick", 'q', LP_OPT_FLAG, AT(quick), NULL, "20 rounds, 1 to warm up"},

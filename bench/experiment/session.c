@@ -46,6 +46,7 @@ enum lp_code lb_session_load(struct lb_session *s, struct lb_run_options *o, str
 	read_words(line, "images", &o->images);
 	read_words(line, "systems", &o->systems);
 	read_words(line, "tasks", &o->tasks);
+	read_words(line, "contests", &o->contests);
 	o->n = lb_number(line, "n");
 	o->warmup = lb_number(line, "warmup");
 	o->seed = lb_number(line, "seed");

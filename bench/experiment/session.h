@@ -19,7 +19,7 @@
 
 struct lb_run_options {
 	const char *experiment;
-	struct lp_option_list images, systems, tasks;	/* empty: the defaults */
+	struct lp_option_list images, systems, tasks, contests;	/* empty: the defaults */
 	uint64_t n, warmup, seed;
 	const char *results, *resume;
 	struct lb_lab_options lab;

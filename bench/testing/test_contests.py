@@ -50,3 +50,20 @@ def test_one_round(tmp_path, experiment, contests):
     rows = [r for r in json.loads(report.stdout)["rows"] if r["contest"] != "convert-ctr"]
     assert {row["contest"] for row in rows} == contests
     assert all(row["n"] == 1 and row["holds"] != "not measured" for row in rows)
+
+
+def test_one_contest_alone(tmp_path):
+    if not peers_are_there():
+        pytest.skip("containerd is missing (make peers)")
+    for image in ("hello", "small-files"):
+        if not (CORPORA / f"{image}.json").exists():
+            pytest.skip(f"image {image} is missing (corpora/make.py)")
+    work = LAZYBENCH.rsplit("/", 1)[0] + "/test-contests"
+    argv = [LAZYBENCH, "run", "--experiment=convert", "-n1", "--warmup=0", f"--corpora={CORPORA}",
+            f"--work={work}", f"--results={tmp_path}", "hello"]
+    subprocess.run([*argv, "--contest=pull"], check=True, timeout=600)
+    path, = tmp_path.glob("*/*.jsonl")
+    first, *done = [json.loads(line) for line in path.read_text().splitlines()]
+    assert {line["contest"] for line in done} == {"pull"} == set(first["contests"])
+    assert {bar["contest"] for bar in first["bars"]} == {"pull"}
+    assert subprocess.run([*argv, "--contest=nope"], capture_output=True).returncode == 2
