@@ -106,16 +106,22 @@ static bool is_known(const struct lb_contests *c, const char *contest)
 	return false;
 }
 
+enum lp_code lb_contests_check(const struct lb_contests *c, const struct lb_run_options *o,
+			       struct lp_err *err)
+{
+	for (size_t i = 0; i < o->contests.n; i++)
+		if (!is_known(c, o->contests.text[i]))
+			return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL,
+				       "no contest is called \"%s\"", o->contests.text[i]);
+	return LP_OK;
+}
+
 enum lp_code lb_contests_run(const struct lb_contests *c, struct lb_session *s,
 			     const struct lb_lab *l, const struct lb_run_options *o,
 			     struct lp_err *err)
 {
 	size_t order[2 * LB_CONTESTS_MAX];
 
-	for (size_t i = 0; i < o->contests.n; i++)
-		if (!is_known(c, o->contests.text[i]))
-			return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL,
-				       "no contest is called \"%s\"", o->contests.text[i]);
 	if (lb_contest_clear(l, err) || lb_session_begin(s, l, o, plan_of(c, o), err))
 		return err->code;
 	lp_log_say("lazybench", "%zu contests, %" PRIu64 " rounds and %" PRIu64

@@ -42,7 +42,11 @@ struct lb_contests {
 	const struct lb_bar *bar;	/* a row without a contest ends it */
 };
 
-/* Begin the session, and run all rounds. */
+/* Before anything is made ready: do all that were asked for exist?  LP_EUSAGE: no. */
+LP_MUST_CHECK enum lp_code lb_contests_check(const struct lb_contests *c,
+					     const struct lb_run_options *o, struct lp_err *err);
+
+/* Begin the session, and run all rounds, of those that were asked for. */
 LP_MUST_CHECK enum lp_code lb_contests_run(const struct lb_contests *c, struct lb_session *s,
 					   const struct lb_lab *l,
 					   const struct lb_run_options *o, struct lp_err *err);

@@ -243,7 +243,7 @@ enum lp_code lb_convert(struct lb_session *s, struct lb_run_options *o, struct l
 	};
 	const char *bring;
 
-	if (lb_lab_open(&c.lab, &o->lab, err))
+	if (lb_contests_check(&contests, o, err) || lb_lab_open(&c.lab, &o->lab, err))
 		return err->code;
 	bring = lb_containerd_missing(&c.lab.programs);
 	if (bring)

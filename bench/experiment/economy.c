@@ -143,7 +143,7 @@ enum lp_code lb_economy(struct lb_session *s, struct lb_run_options *o, struct l
 	if (o->lab.registry)
 		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL,
 			       "requests are counted by the embedded registry alone");
-	if (lb_lab_open(&e.lab, &o->lab, err))
+	if (lb_contests_check(&contests, o, err) || lb_lab_open(&e.lab, &o->lab, err))
 		return err->code;
 	bring = lb_containerd_missing(&e.lab.programs);
 	if (bring)

@@ -213,7 +213,7 @@ enum lp_code lb_nydus(struct lb_session *s, struct lb_run_options *o, struct lp_
 	if (o->lab.registry)
 		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL,
 			       "requests are counted by the embedded registry alone");
-	if (lb_lab_open(&n.lab, &o->lab, err))
+	if (lb_contests_check(&contests, o, err) || lb_lab_open(&n.lab, &o->lab, err))
 		return err->code;
 	bring = lb_nydus_missing(&n.lab.programs);
 	if (bring)
