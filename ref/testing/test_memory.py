@@ -3,14 +3,16 @@
 import gzip
 import hashlib
 import os
+import pathlib
 import subprocess
 import sys
 import tarfile
 
 import embedded
 import pytest
-from conftest import LAZYPULL, run
+from conftest import LAZYPULL, TOP, run
 
+CORPORA = pathlib.Path(os.environ.get("CORPORA", TOP / "build" / "corpora"))
 LIMIT_KIB = 64 << 10
 PIECE = bytes(64 << 20)
 
@@ -56,3 +58,28 @@ def test_a_large_layer(large, tmp_path):
     assert peak_kib(LAZYPULL, "pull", "--complete", store, f"oci:{lazy}") < LIMIT_KIB
     assert peak_kib(LAZYPULL, "cat", store, f"oci:{lazy}", "/zeros") < LIMIT_KIB
     subprocess.run(["rm", "-rf", tmp_path / "store"], check=True)
+
+
+@pytest.mark.parametrize("version", [5, 6])
+def test_a_large_layer_of_nydus(version, large, tmp_path):
+    store, nydus = f"--store={tmp_path}/store", tmp_path / "nydus"
+    assert peak_kib(LAZYPULL, "convert", f"oci:{large}", f"oci:{nydus}",
+                    f"--to=rafs{version}") < LIMIT_KIB
+    assert peak_kib(LAZYPULL, "check", store, f"oci:{nydus}") < LIMIT_KIB
+    assert peak_kib(LAZYPULL, "convert", store, f"oci:{nydus}", f"oci:{tmp_path}/back",
+                    "--to=oci", "--compressor=zstd") < LIMIT_KIB
+    subprocess.run(["rm", "-rf", tmp_path / "store", tmp_path / "back"], check=True)
+
+
+@pytest.mark.parametrize("version", [5, 6])
+def test_many_files_of_nydus(version, tmp_path):
+    """50 000 files, a chunk each: 256 bytes for an entry, 256 for a chunk."""
+    corpus = CORPORA / "small-files"
+    if not corpus.exists():
+        pytest.skip("image small-files is missing (corpora/make.py)")
+    limit = LIMIT_KIB + 2 * 50_000 * 256 // 1024
+    store, nydus = f"--store={tmp_path}/store", tmp_path / "nydus"
+    assert peak_kib(LAZYPULL, "convert", f"oci:{corpus}", f"oci:{nydus}",
+                    f"--to=rafs{version}") < limit
+    assert peak_kib(LAZYPULL, "pull", store, f"oci:{nydus}") < limit
+    assert peak_kib(LAZYPULL, "check", store, f"oci:{nydus}") < limit
