@@ -30,13 +30,24 @@ bool lp_answer_complete(const struct lp_exchange *x)
 }
 
 /* The length that the answer states for its body, or LP_NO_OFFSET. */
-uint64_t lp_answer_length(const struct lp_exchange *x)
+static uint64_t stated_bytes(const struct lp_exchange *x)
 {
 	curl_off_t n = -1;
 
 	if (curl_easy_getinfo(x->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &n) || n < 0)
 		return LP_NO_OFFSET;
 	return (uint64_t)n;
+}
+
+uint64_t lp_answer_whole(const struct lp_exchange *x)
+{
+	const char *part = lp_answer_field(x, "Content-Range", 0);
+	struct lp_content_range range;
+	struct lp_err ignored;
+
+	if (x->answer.status != 206)
+		return stated_bytes(x);
+	return part && !lp_content_range_parse(part, &range, &ignored) ? range.total : LP_NO_OFFSET;
 }
 
 /* 206: it must be the range we asked for, or its beginning. */
@@ -51,7 +62,7 @@ static enum lp_code check_part(struct lp_exchange *x, struct lp_err *err)
 			       value ? "more than one" : "no");
 	if (lp_content_range_parse(value, &r, err))
 		return err->code = LP_EREMOTE;
-	length = lp_answer_length(x);
+	length = stated_bytes(x);
 	if (r.first != first || r.last >= end ||
 	    (x->total && r.total != LP_NO_OFFSET && r.total != x->total) ||
 	    (length != LP_NO_OFFSET && length != r.last - r.first + 1))
@@ -65,7 +76,7 @@ static enum lp_code check_part(struct lp_exchange *x, struct lp_err *err)
 /* 200: the whole blob. */
 static enum lp_code check_whole(struct lp_exchange *x, struct lp_err *err)
 {
-	uint64_t skip = x->off + x->have, length = lp_answer_length(x);
+	uint64_t skip = x->off + x->have, length = stated_bytes(x);
 
 	if (x->total && length != LP_NO_OFFSET && length != x->total)
 		return lp_fail(err, length < x->total ? LP_ESHORT : LP_EFORMAT, LP_NO_OFFSET,
@@ -174,6 +185,6 @@ size_t lp_answer_body(struct lp_exchange *x, const uint8_t *p, size_t n)
 	if (skip + take < n)
 		refuse_more(x);
 	else if (x->shape == LP_RANGE && a->status == 200 && !a->left)
-		a->stop = x->off + x->bytes != lp_answer_length(x);
+		a->stop = x->off + x->bytes != stated_bytes(x);
 	return a->stop ? 0 : n;
 }

@@ -15,8 +15,8 @@
 
 #define LP_SKIP_MAX ((uint64_t)256 << 20)	/* bytes of a whole blob to drop for one range, ours */
 
-/* The length of the body that the answer states, or LP_NO_OFFSET. */
-uint64_t lp_answer_length(const struct lp_exchange *x);
+/* What the answer says of the length of all, also where it is a part; or LP_NO_OFFSET. */
+uint64_t lp_answer_whole(const struct lp_exchange *x);
 
 /* The field @name of the latest answer, the @i-th of that name, or NULL. */
 const char *lp_answer_field(const struct lp_exchange *x, const char *name, size_t i);

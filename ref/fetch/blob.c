@@ -235,3 +235,39 @@ enum lp_code lp_registry_source(struct lp_registry *r, const struct lp_descripto
 	*out = (struct lp_source){.ops = &ops, .bytes = d->bytes, .state = b};
 	return LP_OK;
 }
+
+/* The answer to a question about the blob, of which at most one byte comes. */
+static enum lp_code ask_bytes(struct lp_registry *r, const struct lp_digest *d,
+			      struct lp_exchange *x, uint64_t *bytes, struct lp_err *err)
+{
+	LP_AUTO(lp_buf_free) struct lp_buf body = {0};
+	char digest[LP_DIGEST_TEXT];
+
+	lp_digest_text(d, digest);
+	if (asprintf(&x->path, "/v2/%s/blobs/%s", r->name, digest) < 0) {
+		x->path = NULL;
+		return lp_fail(err, LP_ESYSTEM, LP_NO_OFFSET, NULL, "a URL");
+	}
+	x->bytes = 1;
+	if (lp_exchange_wait(r, x, &body, err))
+		return err->code;
+	*bytes = x->reply.bytes;
+	return LP_OK;
+}
+
+enum lp_code lp_registry_blob_bytes(struct lp_registry *r, const struct lp_digest *d,
+				    uint64_t *bytes, struct lp_err *err)
+{
+	LP_AUTO(lp_exchange_free) struct lp_exchange head = {.method = LP_HEAD};
+	LP_AUTO(lp_exchange_free) struct lp_exchange byte = {.shape = LP_RANGE};
+	enum lp_code code = ask_bytes(r, d, &head, bytes, err);
+
+	if (code == LP_EMISSING || (!code && *bytes != LP_NO_OFFSET))
+		return code;
+	if (ask_bytes(r, d, &byte, bytes, err))
+		return err->code;
+	if (*bytes == LP_NO_OFFSET)
+		return lp_fail(err, LP_EREMOTE, LP_NO_OFFSET, NULL,
+			       "the registry does not say how long the blob is");
+	return LP_OK;
+}

@@ -485,7 +485,7 @@ static void take_reply(struct lp_exchange *x)
 	lp_text_free(&x->reply.location);
 	lp_text_free(&x->reply.link);
 	x->reply.status = x->answer.status;
-	x->reply.bytes = lp_answer_length(x);
+	x->reply.bytes = lp_answer_whole(x);
 	if (type)
 		snprintf(x->reply.type, sizeof(x->reply.type), "%.*s",
 			 (int)strcspn(type, "; \t"), type);

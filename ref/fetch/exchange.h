@@ -58,7 +58,7 @@ struct lp_answer {
 /* What the question's asker may read in over(). */
 struct lp_reply {
 	long status;
-	uint64_t bytes;			/* Content-Length, or LP_NO_OFFSET */
+	uint64_t bytes;			/* of the document or the whole blob, or LP_NO_OFFSET */
 	char *location;			/* absolute, or NULL; freed with the exchange */
 	char type[LP_MEDIA_TYPE];	/* Content-Type without parameters */
 	char digest[LP_DIGEST_TEXT];	/* Docker-Content-Digest, or "" */

@@ -43,39 +43,20 @@ static enum lp_code bad_status(const struct lp_exchange *x, const char *want, st
 	return err->code;
 }
 
-static enum lp_code head_blob(struct lp_registry *r, const struct lp_digest *d, uint64_t *bytes,
-			      struct lp_err *err)
-{
-	LP_AUTO(lp_exchange_free) struct lp_exchange x = {.method = LP_HEAD};
-	char digest[LP_DIGEST_TEXT];
-
-	lp_digest_text(d, digest);
-	if (set_path(&x, asprintf(&x.path, "/v2/%s/blobs/%s", r->name, digest), err) ||
-	    ask(r, &x, err))
-		return err->code;
-	*bytes = x.reply.bytes;
-	return LP_OK;
-}
-
 enum lp_code lp_registry_has(struct lp_registry *r, const struct lp_digest *d, bool *had,
 			     struct lp_err *err)
 {
-	uint64_t bytes;
-	enum lp_code code = head_blob(r, d, &bytes, err);
+	LP_AUTO(lp_exchange_free) struct lp_exchange x = {.method = LP_HEAD};
+	char digest[LP_DIGEST_TEXT];
+	enum lp_code code;
 
+	lp_digest_text(d, digest);
+	code = set_path(&x, asprintf(&x.path, "/v2/%s/blobs/%s", r->name, digest), err);
+
+	if (!code)
+		code = ask(r, &x, err);
 	*had = !code;
 	return code == LP_EMISSING ? LP_OK : code;
-}
-
-enum lp_code lp_registry_blob_bytes(struct lp_registry *r, const struct lp_digest *d,
-				    uint64_t *bytes, struct lp_err *err)
-{
-	if (head_blob(r, d, bytes, err))
-		return err->code;
-	if (*bytes == LP_NO_OFFSET)
-		return lp_fail(err, LP_EREMOTE, LP_NO_OFFSET, NULL,
-			       "the registry does not say how long the blob is");
-	return LP_OK;
 }
 
 /* POST; *url: where to upload to, NULL: the blob was mounted. */

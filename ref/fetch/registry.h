@@ -121,7 +121,12 @@ LP_MUST_CHECK enum lp_code lp_registry_push_blob(struct lp_registry *r,
 						 const char *from, bool *had,
 						 struct lp_err *err);
 
-/* HEAD: how long is the blob?  LP_EMISSING: it is not there.  LP_EREMOTE also: it does not say. */
+/*
+ * lp_registry_blob_bytes - how long is the blob?  HEAD; where that is refused or does not say,
+ * one byte of it.
+ *
+ * LP_EMISSING  it is not there        LP_EREMOTE  the registry does not say
+ */
 LP_MUST_CHECK enum lp_code lp_registry_blob_bytes(struct lp_registry *r,
 						  const struct lp_digest *d, uint64_t *bytes,
 						  struct lp_err *err);

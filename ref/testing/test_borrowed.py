@@ -59,6 +59,18 @@ def test_a_copy_has_what_is_borrowed(image, tmp_path):
     assert lines_of(tree(f"oci:{tmp_path}/back", store)) == lines_of(tree(f"oci:{source}", store))
 
 
+@pytest.mark.parametrize("knob", ["head=405", "head=403", "whole", "redirect", "token"])
+def test_how_long_they_are_any_registry_says(knob, image, tmp_path):
+    """Where HEAD is refused, one byte is asked for, and how many there are."""
+    source, layout, _ = image
+    store, root = tmp_path / "store", tmp_path / "registry"
+    with embedded.Registry(root, log=tmp_path / "log") as registry:
+        run(LAZYPULL, "convert", f"oci:{layout}", f"docker://{registry.host}/x:1")
+    with embedded.Registry(root, knobs=[knob], log=tmp_path / "log") as registry:
+        name = f"docker://{registry.host}/x:1"
+        assert lines_of(tree(name, store)) == lines_of(tree(f"oci:{source}", store))
+
+
 def test_it_is_mounted_lazily(image, tmp_path):
     root_only()
     source, layout, _ = image
