@@ -2,7 +2,10 @@
 """Nydus images that are an index of legacy layers: zran, made by nydus-image."""
 import gzip
 import hashlib
+import io
 import json
+import struct
+import subprocess
 import tarfile
 
 import embedded
@@ -130,3 +133,53 @@ def test_a_changed_layer_is_refused(image, tmp_path):
     failed = run(LAZYPULL, "tree", "--digests", f"--store={tmp_path}/store", f"oci:{layout}",
                  status=1)
     assert "layer.chunk.digest" in failed or "codec" in failed
+
+
+def plain_contexts(meta):
+    """The contexts of a blob as they lie beside a bootstrap: plain, up to a block, their header."""
+    header = meta[-4096:]
+    stored, plain = struct.unpack_from("<QQ", header, 24)
+    info = meta[:stored]
+    if stored != plain:
+        info = subprocess.run(["zstd", "-dc"], input=info, capture_output=True, check=True).stdout
+    return info + bytes(-len(info) % 4096) + header
+
+
+def with_copies(layout, made, change=lambda data: None):
+    """The image with the contexts in its last layer too, as nydusify puts them."""
+    boot, metas, packed = made
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        files = [("image/image.boot", boot)] + [
+            (f"image/{hashlib.sha256(data).hexdigest()}.blob.meta", plain_contexts(meta))
+            for meta, data in zip(metas, packed)]
+        for name, data in files:
+            data = bytearray(data)
+            if name.endswith(".meta"):
+                change(data)
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(data), 0o444
+            tar.addfile(entry, io.BytesIO(bytes(data)))
+    as_image(layout, boot, metas, packed)
+    index = json.loads((layout / "index.json").read_text())
+    old = json.loads((layout / "blobs" / index["manifests"][0]["digest"].replace(":", "/"))
+                     .read_text())
+    last = gzip.compress(file.getvalue(), 6, mtime=0)
+    embedded.write_layout(
+        layout, [*metas, last], media_type=[layer["mediaType"] for layer in old["layers"]],
+        diff_ids=[embedded.digest(data) for data in [*metas, file.getvalue()]],
+        annotations=[layer["annotations"] for layer in old["layers"]])
+    return layout
+
+
+@pytest.mark.parametrize("at", [None, 3, 24 * 55 + 8, -4096 + 12, -1])
+def test_copies_of_the_contexts_are_compared(at, image, tmp_path):
+    """nydusd goes by them, if they are there; features of the header, later ones, aside."""
+    def change(data):
+        if at is not None:
+            data[at] ^= 1
+
+    layout = with_copies(tmp_path / "image", image[2], change)
+    said = run(LAZYPULL, "check", f"--store={tmp_path}/store", f"oci:{layout}",
+               status=0 if at is None else 1)
+    assert ("verified" if at is None else "rafs6.info.copy") in said
