@@ -4,6 +4,8 @@ import gzip
 import hashlib
 import io
 import json
+import os
+import pathlib
 import struct
 import subprocess
 import tarfile
@@ -11,7 +13,7 @@ import tarfile
 import embedded
 import nydus
 import pytest
-from conftest import LAZYPULL, Tar, lines_of, peer, root_only, run, tree
+from conftest import LAZYPULL, TOP, Tar, layers_of, lines_of, peer, root_only, run, tree
 from test_chunk_dict import noise
 
 
@@ -183,3 +185,14 @@ def test_copies_of_the_contexts_are_compared(at, image, tmp_path):
     said = run(LAZYPULL, "check", f"--store={tmp_path}/store", f"oci:{layout}",
                status=0 if at is None else 1)
     assert ("verified" if at is None else "rafs6.info.copy") in said
+
+
+def test_a_whole_debian(work):
+    """Chunks of a byte, of which records say that they are stored in none, among them."""
+    corpus = pathlib.Path(os.environ.get("CORPORA", TOP / "build" / "corpora")) / "python"
+    if not corpus.is_dir():
+        pytest.skip("the image python is missing (corpora/make.py python)")
+    packed = [path.read_bytes() for path, _ in layers_of(corpus)]
+    boot, metas = zran(work / "debian", packed)
+    layout = as_image(work / "debian" / "image", boot, metas, packed)
+    assert timeless(f"oci:{layout}", work / "store") == timeless(f"oci:{corpus}", work / "store")

@@ -85,13 +85,16 @@ enum lp_code lp_rafs_chunk_check(const struct lp_rafs_chunk *c, const struct lp_
 				 struct lp_err *err)
 {
 	uint64_t stored;
+	bool zran;
 
 	if (check_flags(c, at, err))
 		return err->code;
 	if (c->blob >= nblob)
 		return lp_fail(err, LP_EFORMAT, at, RULE_BLOB, "a chunk of blob %u, of %u", c->blob,
 			       nblob);
-	if (!c->plain_bytes || c->plain_bytes > chunk_bytes || !c->stored_bytes)
+	/* In a gzip stream it is where its context says; the record has a guess, which may be 0. */
+	zran = blob[c->blob].features & LP_RAFS_ZRAN;
+	if (!c->plain_bytes || c->plain_bytes > chunk_bytes || (!c->stored_bytes && !zran))
 		return lp_fail(err, LP_EFORMAT, at, RULE_BYTES,
 			       "a chunk of %u bytes in %u, chunks have %u", c->plain_bytes,
 			       c->stored_bytes, chunk_bytes);
