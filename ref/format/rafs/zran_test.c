@@ -11,7 +11,8 @@ struct world {
 
 static void begin(struct world *w)
 {
-	*w = (struct world){.sink = {.sink = {.frame = zranblob_frame}}};
+	*w = (struct world){.b = {.nchunk = 0}};
+	w->sink.sink.frame = zranblob_frame;
 	zranblob_make(w->meta, &w->b);
 }
 
