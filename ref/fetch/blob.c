@@ -143,7 +143,6 @@ static enum lp_code start_stream(struct lp_source *source, struct lp_reader **ou
 	static const struct lp_exchange_ops ops = {take, NULL, over};
 	LP_AUTO(end_stream_at) struct stream *s = NULL;
 	struct blob *b = source->state;
-	char digest[LP_DIGEST_TEXT];
 
 	end_stream(b->stream);
 	b->stream = NULL;
@@ -153,11 +152,10 @@ static enum lp_code start_stream(struct lp_source *source, struct lp_reader **ou
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->change, NULL);
 	s->ring = malloc(RING_BYTES);
-	lp_digest_text(&b->digest, digest);
-	if (asprintf(&s->x.path, "/v2/%s/blobs/%s", b->r->name, digest) < 0)
-		s->x.path = NULL;
-	if (!s->ring || !s->x.path)
+	if (!s->ring)
 		return lp_fail(err, LP_ESYSTEM, LP_NO_OFFSET, NULL, "a stream");
+	if (lp_exchange_blob(&s->x, b->r, &b->digest, err))
+		return err->code;
 	s->reader.read = read_stream;
 	s->x.ops = &ops;
 	s->x.owner = s;
@@ -241,15 +239,9 @@ static enum lp_code ask_bytes(struct lp_registry *r, const struct lp_digest *d,
 			      struct lp_exchange *x, uint64_t *bytes, struct lp_err *err)
 {
 	LP_AUTO(lp_buf_free) struct lp_buf body = {0};
-	char digest[LP_DIGEST_TEXT];
 
-	lp_digest_text(d, digest);
-	if (asprintf(&x->path, "/v2/%s/blobs/%s", r->name, digest) < 0) {
-		x->path = NULL;
-		return lp_fail(err, LP_ESYSTEM, LP_NO_OFFSET, NULL, "a URL");
-	}
 	x->bytes = 1;
-	if (lp_exchange_wait(r, x, &body, err))
+	if (lp_exchange_blob(x, r, d, err) || lp_exchange_wait(r, x, &body, err))
 		return err->code;
 	*bytes = x->reply.bytes;
 	return LP_OK;

@@ -569,6 +569,18 @@ static void wake(struct lp_exchange *x, enum lp_code code, const struct lp_err *
 	pthread_mutex_unlock(&r->lock);
 }
 
+enum lp_code lp_exchange_blob(struct lp_exchange *x, const struct lp_registry *r,
+			      const struct lp_digest *d, struct lp_err *err)
+{
+	char digest[LP_DIGEST_TEXT];
+
+	lp_digest_text(d, digest);
+	if (asprintf(&x->path, "/v2/%s/blobs/%s", r->name, digest) >= 0)
+		return LP_OK;
+	x->path = NULL;
+	return lp_fail(err, LP_ESYSTEM, LP_NO_OFFSET, NULL, "a URL");
+}
+
 enum lp_code lp_exchange_wait(struct lp_registry *r, struct lp_exchange *x, struct lp_buf *out,
 			      struct lp_err *err)
 {

@@ -129,6 +129,10 @@ void lp_exchange_settle(struct lp_exchange *x, CURLcode rc);
 /* Engine: be over with a failure, whatever state it is in. */
 void lp_exchange_fail(struct lp_exchange *x, const struct lp_err *err);
 
+/* Ask for blob @d of the repository.  LP_ESYSTEM: memory ran out. */
+LP_MUST_CHECK enum lp_code lp_exchange_blob(struct lp_exchange *x, const struct lp_registry *r,
+					    const struct lp_digest *d, struct lp_err *err);
+
 /* Free what @x owns, not @x. */
 void lp_exchange_free(struct lp_exchange *x);
 

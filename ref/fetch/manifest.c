@@ -81,7 +81,6 @@ enum lp_code lp_registry_blob(struct lp_registry *r, const struct lp_descriptor 
 			      struct lp_buf *out, struct lp_err *err)
 {
 	LP_AUTO(lp_exchange_free) struct lp_exchange x = {.blob = d->digest};
-	char text[LP_DIGEST_TEXT];
 	struct lp_digest got;
 
 	out->len = 0;
@@ -89,13 +88,8 @@ enum lp_code lp_registry_blob(struct lp_registry *r, const struct lp_descriptor 
 		return lp_fail(err, LP_ELIMIT, LP_NO_OFFSET, NULL,
 			       "the blob has %llu bytes, the limit is %zu",
 			       (unsigned long long)d->bytes, max);
-	lp_digest_text(&d->digest, text);
 	x.bytes = d->bytes;
-	if (asprintf(&x.path, "/v2/%s/blobs/%s", r->name, text) < 0) {
-		x.path = NULL;
-		return lp_fail(err, LP_ESYSTEM, LP_NO_OFFSET, NULL, "a URL");
-	}
-	if (lp_exchange_wait(r, &x, out, err))
+	if (lp_exchange_blob(&x, r, &d->digest, err) || lp_exchange_wait(r, &x, out, err))
 		return err->code;
 	if (out->len != d->bytes)
 		return lp_fail(err, LP_ESHORT, out->len, "registry.blob.bytes",

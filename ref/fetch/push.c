@@ -47,14 +47,9 @@ enum lp_code lp_registry_has(struct lp_registry *r, const struct lp_digest *d, b
 			     struct lp_err *err)
 {
 	LP_AUTO(lp_exchange_free) struct lp_exchange x = {.method = LP_HEAD};
-	char digest[LP_DIGEST_TEXT];
-	enum lp_code code;
+	enum lp_code code = lp_exchange_blob(&x, r, d, err);
 
-	lp_digest_text(d, digest);
-	code = set_path(&x, asprintf(&x.path, "/v2/%s/blobs/%s", r->name, digest), err);
-
-	if (!code)
-		code = ask(r, &x, err);
+	code = code ? code : ask(r, &x, err);
 	*had = !code;
 	return code == LP_EMISSING ? LP_OK : code;
 }

@@ -121,13 +121,9 @@ void lp_range_begin(struct lp_registry *r, struct lp_fetch *f)
 	};
 	struct range *g = calloc(1, sizeof(*g));
 	bool low = f->priority != LP_DEMAND;
-	char digest[LP_DIGEST_TEXT];
 	struct lp_err err;
 
-	lp_digest_text(&f->blob, digest);
-	if (g && asprintf(&g->x.path, "/v2/%s/blobs/%s", r->name, digest) < 0)
-		g->x.path = NULL;
-	if (!g || !g->x.path || !f->bytes) {
+	if (!g || lp_exchange_blob(&g->x, r, &f->blob, &err) || !f->bytes) {
 		free(g ? g->x.path : NULL);
 		free(g);
 		give_slot_back(r, low);
