@@ -83,6 +83,26 @@ static const uint8_t hex_value[256] = {
 	['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
 };
 
+/* @out->alg is set; false: a digit that is none. */
+static bool read_hex(const char *hex, struct lp_digest *out)
+{
+	for (size_t i = 0; i < algs[out->alg].bytes; i++) {
+		unsigned high = hex_value[(uint8_t)hex[2 * i]];
+		unsigned low = hex_value[(uint8_t)hex[2 * i + 1]];
+
+		if (!high || !low)
+			return false;
+		out->b[i] = (uint8_t)((high - 1) << 4 | (low - 1));
+	}
+	return true;
+}
+
+bool lp_digest_of_hex(enum lp_alg alg, const char *hex, struct lp_digest *out)
+{
+	*out = (struct lp_digest){.alg = alg};
+	return strlen(hex) == 2 * algs[alg].bytes && read_hex(hex, out);
+}
+
 enum lp_code lp_digest_parse(const char *text, size_t n, struct lp_digest *out,
 			     struct lp_err *err)
 {
@@ -104,15 +124,9 @@ enum lp_code lp_digest_parse(const char *text, size_t n, struct lp_digest *out,
 		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_DIGEST,
 			       "\"%.*s\" has %zu digits, want %zu", show, text, n - name - 1,
 			       2 * algs[d.alg].bytes);
-	for (size_t i = 0; i < algs[d.alg].bytes; i++) {
-		unsigned high = hex_value[(uint8_t)colon[1 + 2 * i]];
-		unsigned low = hex_value[(uint8_t)colon[2 + 2 * i]];
-
-		if (!high || !low)
-			return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_DIGEST,
-				       "\"%.*s\" has a digit that is not [0-9a-f]", show, text);
-		d.b[i] = (uint8_t)((high - 1) << 4 | (low - 1));
-	}
+	if (!read_hex(colon + 1, &d))
+		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_DIGEST,
+			       "\"%.*s\" has a digit that is not [0-9a-f]", show, text);
 	*out = d;
 	return LP_OK;
 }

@@ -42,6 +42,9 @@ void lp_digest_text(const struct lp_digest *d, char out[static LP_DIGEST_TEXT]);
 /* The hexadecimal digits alone, as file names use them. */
 void lp_digest_hex(const struct lp_digest *d, char out[static LP_DIGEST_TEXT]);
 
+/* The digest whose lower-case hexadecimal digits are all of @hex; false: they are not. */
+bool lp_digest_of_hex(enum lp_alg alg, const char *hex, struct lp_digest *out);
+
 /*
  * lp_digest_parse - read "sha256:<64 lower-case hex digits>" and its kin.
  *

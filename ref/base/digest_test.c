@@ -86,6 +86,7 @@ static void test_parse(void)
 static void test_comparison(void)
 {
 	struct lp_digest a, b, longer;
+	char hex[LP_DIGEST_TEXT];
 	struct lp_err err = {0};
 
 	lp_digest_of(LP_SHA256, "a", 1, &a);
@@ -93,6 +94,12 @@ static void test_comparison(void)
 	longer = a;
 	longer.alg = LP_SHA384;
 	CHECK(!lp_digest_equal(&a, &longer), "the algorithm is part of a digest");
+	lp_digest_hex(&a, hex);
+	CHECK(lp_digest_of_hex(LP_SHA256, hex, &longer) && lp_digest_equal(&a, &longer), "%s", hex);
+	CHECK(!lp_digest_of_hex(LP_SHA384, hex, &longer) &&
+	      !lp_digest_of_hex(LP_SHA256, hex + 1, &longer), "too few digits");
+	hex[63] = 'A';
+	CHECK(!lp_digest_of_hex(LP_SHA256, hex, &longer), "upper case");
 	CHECK(!lp_digest_check(&a, &a, 7, "a.b.c", "chunk", &err), "the same");
 	CHECK(lp_digest_check(&a, &b, 7, "a.b.c", "chunk", &err) == LP_EDIGEST && err.at == 7 &&
 	      !strcmp(err.rule, "a.b.c") && !strncmp(err.msg, "chunk is sha256:", 16),

@@ -1,22 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "image/borrowed.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define RULE_LIST "image.borrowed.list"
 #define LIST_MAX 254u		/* blobs that a Nydus image can number: spec/rafs.md 3.4 */
-#define HEX 64u			/* characters of an id */
 
 static enum lp_code parse_id(const json_t *id, struct lp_digest *d, struct lp_err *err)
 {
 	const char *hex = json_is_string(id) ? json_string_value(id) : "";
-	char text[LP_DIGEST_TEXT];
-	struct lp_err ignored;
 
-	snprintf(text, sizeof(text), "sha256:%.*s", (int)HEX, hex);
-	if (strlen(hex) != HEX || lp_digest_parse(text, strlen(text), d, &ignored))
+	if (!lp_digest_of_hex(LP_SHA256, hex, d))
 		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_LIST,
 			       "\"%.80s\" is no id of a blob", hex);
 	return LP_OK;

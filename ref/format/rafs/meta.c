@@ -3,9 +3,6 @@
 
 #include "format/rafs/boot.h"
 
-#include <stdio.h>
-#include <string.h>
-
 enum lp_code lp_rafs_meta_open(struct lp_rafs_meta *m, unsigned version, const uint8_t *p,
 			       size_t n, struct lp_err *err)
 {
@@ -45,12 +42,9 @@ enum lp_code lp_rafs_blobs(struct lp_source *source, struct lp_buf *out, struct 
 		return lp_within(err, "bootstrap");
 	plan = lp_rafs_meta_plan(&m);
 	for (uint32_t i = 0; i < plan->nblob; i++) {
-		char text[LP_RAFS_ID + sizeof("sha256:")];
 		struct lp_digest d;
-		struct lp_err none;
 
-		snprintf(text, sizeof(text), "sha256:%s", plan->blob[i].id);
-		if (!lp_digest_parse(text, strlen(text), &d, &none) &&
+		if (lp_digest_of_hex(LP_SHA256, plan->blob[i].id, &d) &&
 		    lp_buf_add(out, &d, sizeof(d), SIZE_MAX, err))
 			return err->code;
 	}
