@@ -4,9 +4,8 @@
 #include "format/rafs/boot.h"
 #include "format/rafs/crc.h"
 #include "format/rafs/info.h"
+#include "format/rafs/meta.h"
 #include "format/rafs/tail.h"
-#include "format/rafs/v5.h"
-#include "format/rafs/v6.h"
 #include "tree/erofs_layout.h"
 
 #include <inttypes.h>
@@ -192,14 +191,6 @@ static enum lp_code check_blobs(const struct lp_rafs_plan *plan, const struct lp
 	return LP_OK;
 }
 
-static bool is_zero(const uint8_t *p, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (p[i])
-			return false;
-	return true;
-}
-
 /* Contexts of a blob beside the bootstrap. */
 struct copy {
 	char path[LP_RAFS_ID + 32];
@@ -258,7 +249,7 @@ static enum lp_code check_copy(const struct lp_rafs_plan *plan, uint32_t i, uint
 	struct lp_buf info = {.p = p, .len = (size_t)b->info_plain};
 	size_t padded = (size_t)lp_align(info.len, LP_RAFS_INFO_HEAD);
 
-	if (n != padded + LP_RAFS_INFO_HEAD || !is_zero(p + info.len, padded - info.len))
+	if (n != padded + LP_RAFS_INFO_HEAD || !lp_rafs_is_zero(p + info.len, padded - info.len))
 		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_COPY,
 			       "not %zu bytes of contexts, zeros and a header", info.len);
 	if (b->features & LP_RAFS_ZRAN) {
@@ -297,20 +288,16 @@ enum lp_code lp_rafs_check(const struct lp_descriptor *d, struct lp_source *sour
 			   struct lp_err *err)
 {
 	LP_AUTO(lp_rafs_boot_free) struct lp_rafs_boot boot = {.version = 0};
-	LP_AUTO(lp_rafs_v5_free) struct lp_rafs_v5 v5 = {.p = NULL};
-	LP_AUTO(lp_rafs_v6_free) struct lp_rafs_v6 v6 = {.chunk_bytes = 0};
+	LP_AUTO(lp_rafs_meta_free) struct lp_rafs_meta m = {.version = 0};
 	LP_AUTO(copies_free) struct copies copies = {.files = {keep_copy}};
 	const struct lp_rafs_plan *plan;
-	bool old;
 
 	if (lp_rafs_boot_load(&boot, source, &copies.files, err))
 		return err->code;
-	old = boot.version == 5;
-	if (old ? lp_rafs_v5_open(&v5, boot.bytes.p, boot.bytes.len, err)
-		: lp_rafs_v6_open(&v6, boot.bytes.p, boot.bytes.len, err))
+	if (lp_rafs_meta_open(&m, boot.version, boot.bytes.p, boot.bytes.len, err))
 		return lp_within(err, "bootstrap");
-	plan = old ? &v5.plan : &v6.plan;
-	if (lp_rafs_plan_load(&v6.plan, d, source, n, err) || check_copies(plan, &copies, err))
+	plan = lp_rafs_meta_plan(&m);
+	if (lp_rafs_plan_load(&m.v6.plan, d, source, n, err) || check_copies(plan, &copies, err))
 		return err->code;
 	return check_blobs(plan, d, source, n, err);
 }

@@ -97,6 +97,15 @@ LP_MUST_CHECK enum lp_code lp_rafs_kind_of(uint64_t flags, uint64_t known, uint6
  */
 LP_MUST_CHECK enum lp_code lp_rafs_chunk_size(uint32_t bytes, uint64_t at, struct lp_err *err);
 
+/* Reserved bytes are. */
+static inline bool lp_rafs_is_zero(const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i])
+			return false;
+	return true;
+}
+
 /* Read the record in @p[LP_RAFS_CHUNK_BYTES]. */
 void lp_rafs_chunk_read(const uint8_t *p, struct lp_rafs_chunk *out);
 

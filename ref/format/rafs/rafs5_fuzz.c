@@ -7,12 +7,12 @@
  * reached; bit 2, they are BLAKE3.
  */
 #include "format/mustsink.h"
+#include "format/rafs/bootfuzz.h"
 #include "format/rafs/v5.h"
-#include "testing/edit.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-#define GOLDEN "ref/testing/golden/nydus-v5."
+#define GOLDEN BOOTFUZZ_GOLDEN "5."
 #define SEALED_MAX 4096u	/* inodes; a directory may have all of them */
 #define FLAGS 16
 
@@ -80,27 +80,19 @@ static void read_all(const uint8_t *p, size_t n, const struct lp_descriptor d[2]
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	static struct lp_buf golden, blob;
-	static struct lp_descriptor d[2];
-	LP_AUTO(lp_buf_free) struct lp_buf boot = {.p = NULL};
-	uint8_t *exact;
+	static struct bootfuzz f;
+	uint8_t *boot;
 
-	edit_load(GOLDEN "boot", &golden);
-	edit_load(GOLDEN "blob", &blob);
-	if (!d[1].bytes)
-		lp_digest_of(LP_SHA256, blob.p, blob.len, &d[1].digest);
-	d[1].bytes = blob.len;
+	bootfuzz_load(&f, GOLDEN "boot", GOLDEN "blob");
 	if (!n)
 		return 0;
-	if (data[0] & EDITS)
-		edit_copy(&golden, 8, (struct lp_cursor){.p = data + 1, .left = n - 1}, &boot);
-	exact = data[0] & EDITS ? edit_exact(boot.p, boot.len) : edit_exact(data + 1, n - 1);
-	n = data[0] & EDITS ? boot.len : n - 1;
+	boot = bootfuzz_input(&f, data[0] & EDITS, 8, (struct lp_cursor){.p = data + 1, .left = n - 1},
+			      &n);
 	if (data[0] & BLAKE3 && n > FLAGS)
-		exact[FLAGS] = (uint8_t)((exact[FLAGS] & ~LP_RAFS_SHA256) | LP_RAFS_BLAKE3);
+		boot[FLAGS] = (uint8_t)((boot[FLAGS] & ~LP_RAFS_SHA256) | LP_RAFS_BLAKE3);
 	if (data[0] & SEAL)
-		seal(exact, n);
-	read_all(exact, n, d);
-	free(exact);
+		seal(boot, n);
+	read_all(boot, n, f.d);
+	free(boot);
 	return 0;
 }

@@ -5,12 +5,12 @@
  * The first byte: odd, the rest are edits of a bootstrap by nydus-image; even, all of it.
  */
 #include "format/mustsink.h"
+#include "format/rafs/bootfuzz.h"
 #include "format/rafs/v6.h"
-#include "testing/edit.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
-#define GOLDEN "ref/testing/golden/nydus-v6."
+#define GOLDEN BOOTFUZZ_GOLDEN "6."
 
 static void read_all(const uint8_t *p, size_t n, const struct lp_descriptor d[2])
 {
@@ -25,22 +25,15 @@ static void read_all(const uint8_t *p, size_t n, const struct lp_descriptor d[2]
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	static struct lp_buf golden, blob;
-	static struct lp_descriptor d[2];
-	LP_AUTO(lp_buf_free) struct lp_buf boot = {.p = NULL};
-	uint8_t *exact;
+	static struct bootfuzz f;
+	uint8_t *boot;
 
-	edit_load(GOLDEN "boot", &golden);
-	edit_load(GOLDEN "blob", &blob);
-	if (!d[1].bytes)
-		lp_digest_of(LP_SHA256, blob.p, blob.len, &d[1].digest);
-	d[1].bytes = blob.len;
+	bootfuzz_load(&f, GOLDEN "boot", GOLDEN "blob");
 	if (!n)
 		return 0;
-	if (data[0] & 1)
-		edit_copy(&golden, 4096, (struct lp_cursor){.p = data + 1, .left = n - 1}, &boot);
-	exact = data[0] & 1 ? edit_exact(boot.p, boot.len) : edit_exact(data + 1, n - 1);
-	read_all(exact, data[0] & 1 ? boot.len : n - 1, d);
-	free(exact);
+	boot = bootfuzz_input(&f, data[0] & 1, 4096, (struct lp_cursor){.p = data + 1, .left = n - 1},
+			      &n);
+	read_all(boot, n, f.d);
+	free(boot);
 	return 0;
 }

@@ -44,14 +44,6 @@ static struct lp_cursor cursor_at(const struct lp_rafs_v6 *v, uint64_t at, size_
 	return (struct lp_cursor){.p = v->tree.p + at, .left = bytes};
 }
 
-static bool is_zero(const uint8_t *p, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (p[i])
-			return false;
-	return true;
-}
-
 /* What EROFS leaves open and RAFS does not: 3.2. */
 static enum lp_code check_super(const struct lp_rafs_v6 *v, struct lp_err *err)
 {
@@ -77,7 +69,7 @@ static enum lp_code check_super(const struct lp_rafs_v6 *v, struct lp_err *err)
 		return lp_fail(err, LP_EFORMAT, LP_EROFS_SUPER_AT, RULE_SUPER,
 			       "checksum %#x, features %#x and %#x, %" PRIu64 " inodes, slots at %u",
 			       sum, compat, incompat, inodes, slot);
-	if (!is_zero(c.p, c.left))
+	if (!lp_rafs_is_zero(c.p, c.left))
 		return lp_fail(err, LP_EFORMAT, LP_EROFS_SUPER_AT + 90, RULE_RESERVED,
 			       "reserved bytes of the superblock are not zero");
 	return LP_OK;
@@ -128,7 +120,7 @@ static enum lp_code read_extended(struct lp_rafs_v6 *v, struct lp_err *err)
 	v->prefetch.off = lp_le64(&c);
 	v->prefetch.bytes = lp_le32(&c);
 	lp_take(&c, 4);
-	if (!is_zero(c.p, c.left))
+	if (!lp_rafs_is_zero(c.p, c.left))
 		return lp_fail(err, LP_EFORMAT, EXTENDED_AT + 56, RULE_RESERVED,
 			       "reserved bytes of the extended superblock are not zero");
 	if (!v->prefetch.off) /* 3.3: old writers, with a size all the same */
