@@ -39,14 +39,8 @@ const char *lb_containerd_missing(const struct lb_programs *p)
 	static const char *const needed[] = {
 		"containerd", "containerd-shim-runc-v2", "stargzd", "ctdrive", "esgz",
 	};
-	char path[1100];
 
-	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", p->peers, needed[i]);
-		if (access(path, X_OK))
-			return "make peers";
-	}
-	return NULL;
+	return lb_programs_missing(p, needed, sizeof(needed) / sizeof(needed[0]));
 }
 
 /* A program of theirs, in the environment that all of them share. */

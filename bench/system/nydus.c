@@ -24,14 +24,8 @@
 const char *lb_nydus_missing(const struct lb_programs *p)
 {
 	static const char *const needed[] = {"nydus-image", "nydusd"};
-	char path[1100];
 
-	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", p->peers, needed[i]);
-		if (access(path, X_OK))
-			return "make peers";
-	}
-	return NULL;
+	return lb_programs_missing(p, needed, sizeof(needed) / sizeof(needed[0]));
 }
 
 void lb_nydus_create(const struct lb_programs *p, const struct lb_nydus_writer *w, const char *tar,

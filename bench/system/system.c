@@ -29,6 +29,18 @@ const struct lb_system *lb_system_find(const char *name)
 	return s;
 }
 
+const char *lb_programs_missing(const struct lb_programs *p, const char *const *name, size_t n)
+{
+	char path[1100];
+
+	for (size_t i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), "%s/%s", p->peers, name[i]);
+		if (access(path, X_OK))
+			return "make peers";
+	}
+	return NULL;
+}
+
 /* The directory that lazybench itself is in. */
 static void own_directory(char out[static 1024])
 {

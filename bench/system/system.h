@@ -60,6 +60,9 @@ extern const struct lb_system lb_ref_systems[];	/* ref.c; a row without a name e
 const struct lb_system *lb_system_at(size_t i);
 const struct lb_system *lb_system_find(const char *name);
 
+/* NULL: all @n programs of others are there; else what would bring them. */
+const char *lb_programs_missing(const struct lb_programs *p, const char *const *name, size_t n);
+
 /* @lazypull, @peers: what the options said, or NULL: beside lazybench; the cache directory. */
 void lb_programs_find(struct lb_programs *p, const char *lazypull, const char *peers);
 
