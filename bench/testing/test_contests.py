@@ -23,13 +23,9 @@ def peers_are_there():
     return next(s["ready"] for s in map(json.loads, lines) if s["name"] == "containerd")
 
 
-@pytest.mark.parametrize("experiment,contests", [
-    ("convert", {"convert-9", "convert-6", "pull", "toc"}),
-    ("economy", {"optimised", "unoptimised", "memory", "memory-files"}),
-    ("nydus", {"write6-zstd", "write6-lz4", "write5-zstd", "open", "serve6", "serve5",
-               "serve6-list", "serve5-list", "files"}),
-])
-def test_one_round(tmp_path, experiment, contests):
+@pytest.fixture
+def contest(tmp_path):
+    """Run one round of an experiment: its results as lines, and where they are."""
     if not peers_are_there():
         pytest.skip("containerd is missing (make peers)")
     for image in ("hello", "small-files"):
@@ -37,11 +33,26 @@ def test_one_round(tmp_path, experiment, contests):
             pytest.skip(f"image {image} is missing (corpora/make.py)")
     # the layout's blobs are linked: the work must be on their file system
     work = LAZYBENCH.rsplit("/", 1)[0] + "/test-contests"
-    subprocess.run([LAZYBENCH, "run", f"--experiment={experiment}", "-n1", "--warmup=0",
-                    f"--corpora={CORPORA}", f"--work={work}", f"--results={tmp_path}", "hello"],
-                   check=True, timeout=600)
-    path, = tmp_path.glob("*/*.jsonl")
-    done = [json.loads(line) for line in path.read_text().splitlines()][1:]
+
+    def run(experiment, *options, status=0):
+        done = subprocess.run([LAZYBENCH, "run", f"--experiment={experiment}", "-n1", "--warmup=0",
+                               f"--corpora={CORPORA}", f"--work={work}", f"--results={tmp_path}",
+                               *options, "hello"], timeout=600)
+        assert done.returncode == status
+        path, = tmp_path.glob("*/*.jsonl")
+        return [json.loads(line) for line in path.read_text().splitlines()], path
+
+    return run
+
+
+@pytest.mark.parametrize("experiment,contests", [
+    ("convert", {"convert-9", "convert-6", "pull", "toc"}),
+    ("economy", {"optimised", "unoptimised", "memory", "memory-files"}),
+    ("nydus", {"write6-zstd", "write6-lz4", "write5-zstd", "open", "serve6", "serve5",
+               "serve6-list", "serve5-list", "files"}),
+])
+def test_one_round(contest, experiment, contests):
+    (_, *done), path = contest(experiment)
     cells = {line["cell"] for line in done if line["contest"] != "convert-ctr"}
     assert cells == {f"{c} {s}" for c in contests for s in ("ours", "theirs")}
     assert [line["why"] for line in done if not line["valid"]] == []
@@ -52,18 +63,8 @@ def test_one_round(tmp_path, experiment, contests):
     assert all(row["n"] == 1 and row["holds"] != "not measured" for row in rows)
 
 
-def test_one_contest_alone(tmp_path):
-    if not peers_are_there():
-        pytest.skip("containerd is missing (make peers)")
-    for image in ("hello", "small-files"):
-        if not (CORPORA / f"{image}.json").exists():
-            pytest.skip(f"image {image} is missing (corpora/make.py)")
-    work = LAZYBENCH.rsplit("/", 1)[0] + "/test-contests"
-    argv = [LAZYBENCH, "run", "--experiment=convert", "-n1", "--warmup=0", f"--corpora={CORPORA}",
-            f"--work={work}", f"--results={tmp_path}", "hello"]
-    subprocess.run([*argv, "--contest=pull"], check=True, timeout=600)
-    path, = tmp_path.glob("*/*.jsonl")
-    first, *done = [json.loads(line) for line in path.read_text().splitlines()]
+def test_one_contest_alone(contest):
+    (first, *done), _ = contest("convert", "--contest=pull")
     assert {line["contest"] for line in done} == {"pull"} == set(first["contests"])
     assert {bar["contest"] for bar in first["bars"]} == {"pull"}
-    assert subprocess.run([*argv, "--contest=nope"], capture_output=True).returncode == 2
+    contest("convert", "--contest=nope", status=2)

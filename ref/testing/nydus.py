@@ -41,6 +41,17 @@ def write_layout(layout, boot, blobs, version, config=None):
     return layout
 
 
+def rewrite(layout, change):
+    """The layout, after change was called with its only manifest."""
+    index = json.loads((layout / "index.json").read_text())
+    entry = index["manifests"][0]
+    manifest = json.loads((layout / "blobs" / entry["digest"].replace(":", "/")).read_text())
+    change(manifest)
+    entry |= embedded.write_blob(layout, json.dumps(manifest).encode())
+    (layout / "index.json").write_text(json.dumps(index))
+    return layout
+
+
 def with_numbers(data):
     """The tar with numbers in the device fields of fifos: nydus-image reads them."""
     out = bytearray(data)

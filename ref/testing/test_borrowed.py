@@ -11,15 +11,8 @@ from test_chunk_dict import REFERENCES, layers
 
 def with_references(layout, ids):
     """The image with another annotation on its last layer."""
-    index = json.loads((layout / "index.json").read_text())
-    entry = index["manifests"][0]
-    manifest = json.loads((layout / "blobs" / entry["digest"].replace(":", "/")).read_text())
-    manifest["layers"][-1]["annotations"][REFERENCES] = ids
-    data = json.dumps(manifest).encode()
-    embedded.write_blob(layout, data)
-    entry["digest"], entry["size"] = embedded.digest(data), len(data)
-    (layout / "index.json").write_text(json.dumps(index))
-    return layout
+    return nydus.rewrite(layout, lambda manifest: manifest["layers"][-1]["annotations"].update(
+        {REFERENCES: ids}))
 
 
 @pytest.fixture(scope="module", params=[5, 6])

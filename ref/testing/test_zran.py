@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import io
-import json
 import os
 import pathlib
 import struct
@@ -50,16 +49,12 @@ def as_image(layout, boot, metas, packed):
     nydus.write_layout(layout, boot, metas, 6)
     for data in packed:
         embedded.write_blob(layout, data)
-    index = json.loads((layout / "index.json").read_text())
-    entry = index["manifests"][0]
-    manifest = json.loads((layout / "blobs" / entry["digest"].replace(":", "/")).read_text())
-    for layer, data in zip(manifest["layers"], packed):
-        layer["annotations"][nydus.NOTE + "ref"] = embedded.digest(data)
-    text = json.dumps(manifest).encode()
-    embedded.write_blob(layout, text)
-    entry["digest"], entry["size"] = embedded.digest(text), len(text)
-    (layout / "index.json").write_text(json.dumps(index))
-    return layout
+
+    def name(manifest):
+        for layer, data in zip(manifest["layers"], packed):
+            layer["annotations"][nydus.NOTE + "ref"] = embedded.digest(data)
+
+    return nydus.rewrite(layout, name)
 
 
 @pytest.fixture(scope="module")
@@ -162,15 +157,13 @@ def with_copies(layout, made, change=lambda data: None):
             entry = tarfile.TarInfo(name)
             entry.size, entry.mode = len(data), 0o444
             tar.addfile(entry, io.BytesIO(bytes(data)))
-    as_image(layout, boot, metas, packed)
-    index = json.loads((layout / "index.json").read_text())
-    old = json.loads((layout / "blobs" / index["manifests"][0]["digest"].replace(":", "/"))
-                     .read_text())
     last = gzip.compress(file.getvalue(), 6, mtime=0)
+    as_image(layout, boot, metas, packed)
+    old = layers_of(layout)
     embedded.write_layout(
-        layout, [*metas, last], media_type=[layer["mediaType"] for layer in old["layers"]],
+        layout, [*metas, last], media_type=[d["mediaType"] for _, d in old],
         diff_ids=[embedded.digest(data) for data in [*metas, file.getvalue()]],
-        annotations=[layer["annotations"] for layer in old["layers"]])
+        annotations=[d["annotations"] for _, d in old])
     return layout
 
 
