@@ -16,7 +16,8 @@
 
 /* One layer on its way. */
 struct work {
-	struct lp_job job;
+	struct lp_job made_job, kept_job;
+	struct lp_pool *keepers;	/* that run what keeps it */
 	struct lp_parse parse;
 	const struct lp_convert_options *options;
 	struct lp_image *from;
@@ -27,8 +28,8 @@ struct work {
 	int out;			/* the new blob */
 	struct lp_descriptor made;
 	struct lp_digest diffid;
-	enum lp_code code;
-	struct lp_err err;		/* when code says so */
+	enum lp_code code, kept;
+	struct lp_err err;		/* when one of them says so */
 };
 
 /* Keeps what a format tells in a spool. */
@@ -143,9 +144,9 @@ static enum lp_code convert_layer(struct work *w, struct lp_err *err)
 				     .progress = tell_progress};
 	if ((w->flat ? convert(&w->parse, NULL, &result, err)
 		     : lp_parse_run(&w->parse, &source, 1, &result, err)) ||
-	    lp_made_accept(&result, &w->made, &w->diffid, err) ||
-	    lp_target_keep(w->to, &w->made, w->out, err))
+	    lp_made_accept(&result, &w->made, &w->diffid, err))
 		return err->code;
+	lp_pool_put(w->keepers, &w->kept_job);
 	return LP_OK;
 }
 
@@ -162,10 +163,20 @@ static enum lp_code copy_layer(struct work *w, struct lp_err *err)
 
 static void run_layer(struct lp_job *job)
 {
-	struct work *w = (struct work *)job;
+	struct work *w = (struct work *)((char *)job - offsetof(struct work, made_job));
 
 	w->code = w->options->to ? convert_layer(w, &w->err) : copy_layer(w, &w->err);
 	if (w->code)
+		lp_within(&w->err, "layer %zu", w->n);
+}
+
+/* A disk or a registry is waited for while the processors make what is next. */
+static void keep_layer(struct lp_job *job)
+{
+	struct work *w = (struct work *)((char *)job - offsetof(struct work, kept_job));
+
+	w->kept = lp_target_keep(w->to, &w->made, w->out, &w->err);
+	if (w->kept)
 		lp_within(&w->err, "layer %zu", w->n);
 }
 
@@ -188,12 +199,12 @@ static enum lp_code run_layers(struct work *w, size_t n, struct lp_err *err)
 		return err->code;
 	for (size_t i = 0; i < n; i++)
 		if (twin(&w[i].from->manifest, i) == i)
-			lp_pool_put(&pool, &w[i].job);
+			lp_pool_put(&pool, &w[i].made_job);
 	for (size_t i = 0; i < n; i++) {
 		size_t t = twin(&w[i].from->manifest, i);
 
 		if (t == i)
-			lp_pool_wait(&pool, &w[i].job);
+			lp_pool_wait(&pool, &w[i].made_job);
 		if (w[i].code && !rc) {
 			*err = w[i].err;
 			rc = w[i].code;
@@ -203,6 +214,20 @@ static enum lp_code run_layers(struct work *w, size_t n, struct lp_err *err)
 			rc = lp_descriptor_copy(&w[i].made, &w[t].made, err);
 	}
 	return rc;
+}
+
+static enum lp_code wait_kept(struct work *w, size_t n, struct lp_err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (twin(&w[i].from->manifest, i) != i)
+			continue;
+		lp_pool_wait(w[i].keepers, &w[i].kept_job);
+		if (w[i].kept) {
+			*err = w[i].err;
+			return w[i].kept;
+		}
+	}
+	return LP_OK;
 }
 
 /*
@@ -269,6 +294,7 @@ static enum lp_code finish(struct work *w, size_t n, struct lp_digest *digest,
 	}
 	if (!rc && n && w->options->to->build_image)
 		rc = bundle(w, &m, diffid, err);
+	rc = rc ? rc : wait_kept(w, n, err);
 	rc = rc ? rc : lp_config_rewrite(&from->config, diffid, m.nlayer, &config, err);
 	rc = rc ? rc : put_documents(w, &m, &config, digest, err);
 	for (size_t i = n; i < m.nlayer; i++)
@@ -295,21 +321,25 @@ static enum lp_code convert_all(struct lp_image *from, struct lp_target *to,
 {
 	size_t n = flat ? 1 : from->manifest.nlayer;
 	struct work *w = calloc(n + 1, sizeof(*w));
+	struct lp_pool keepers = {.nthread = 0};
 	enum lp_code rc;
 
 	if (!w)
 		return lp_fail_errno(err, "%zu layers", n);
 	for (size_t i = 0; i < n; i++)
-		w[i] = (struct work){.job = {.run = run_layer}, .options = o, .from = from,
-				     .to = to, .n = i, .flat = flat, .out = -1,
-				     .spool = {.fd = -1}};
-	rc = run_layers(w, n, err);
+		w[i] = (struct work){.made_job = {.run = run_layer},
+				     .kept_job = {.run = keep_layer}, .keepers = &keepers,
+				     .options = o, .from = from, .to = to, .n = i,
+				     .flat = flat, .out = -1, .spool = {.fd = -1}};
+	rc = lp_pool_start(&keepers, LAYERS_AT_ONCE, err);
+	rc = rc ? rc : run_layers(w, n, err);
 	if (!rc && o->to)
 		rc = finish(w, n, digest, err);
 	else if (!rc)
 		rc = lp_target_finish_copy(to, from, err);
 	if (!rc && !o->to)
 		*digest = from->digest;
+	lp_pool_free(&keepers);
 	work_free(w, n);
 	return rc;
 }
