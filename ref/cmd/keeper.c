@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: MIT
 #include "cmd/cmd.h"
 #include "cmd/common.h"
-#include "mount/keeper.h"
+#include "mount/watchdog.h"
 
 struct args {
 	const char *store;
-	uint64_t ready;
+	uint64_t ready, again;
 };
 
 static const struct lp_option table[] = {
 	{"store", 0, LP_OPT_TEXT, offsetof(struct args, store), "DIR", "the store it keeps"},
 	{"ready", 0, LP_OPT_COUNT, offsetof(struct args, ready), "FD",
 	 "say there when it listens, or why it does not"},
+	{"again", 0, LP_OPT_COUNT, offsetof(struct args, again), "FD",
+	 "take over what a process that became this one held"},
 	{0},
 };
 
@@ -36,5 +38,5 @@ int lp_cmd_keeper(int argc, char **argv)
 		return status;
 	if (lp_store_open(&store, a.store, &err))
 		return lp_common_end(&usage, err.code, &err, false);
-	return lp_keeper_run(&store, a.ready ? (int)a.ready : -1);
+	return lp_watchdog_run(&store, a.ready ? (int)a.ready : -1, a.again ? (int)a.again : -1);
 }

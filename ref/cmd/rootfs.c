@@ -3,6 +3,8 @@
 
 #include "image/list.h"
 #include "image/publish.h"
+#include "mount/gate.h"
+#include "mount/kernel.h"
 #include "mount/origin.h"
 #include "mount/overlay.h"
 #include "mount/unpack.h"
@@ -33,21 +35,24 @@ struct asked {
 static enum lp_code choose_mode(struct lp_rootfs *r, const struct asked *a, struct lp_err *err)
 {
 	LP_AUTO(lp_fd_close) int fuse = -1;
+	struct lp_err why = {0};
 
 	r->mode = (enum lp_mode)a->args->mode;
-	if (r->mode == LP_MODE_KERNEL)
-		return lp_fail(err, LP_EUNSUP, LP_NO_OFFSET, NULL,
-			       "--mount=kernel is not built yet: use fuse");
-	if (a->trace >= 0 && r->mode == LP_MODE_EXTRACT)
-		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL, "only FUSE sees what is read");
+	if (a->trace >= 0 && (r->mode == LP_MODE_EXTRACT || r->mode == LP_MODE_KERNEL))
+		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL, "--mount=fuse alone sees what is read");
 	if (a->trace >= 0)
 		r->mode = LP_MODE_FUSE;
 	if (r->mode != LP_MODE_AUTO)
 		return LP_OK;
+	r->mode = LP_MODE_KERNEL;
+	if (!lp_kernel_try(&why) && !lp_gate_try(r->store.dir, &why))
+		return LP_OK;
 	fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	r->mode = fuse >= 0 ? LP_MODE_FUSE : LP_MODE_EXTRACT;
-	if (fuse < 0)
-		lp_log_say("lazypull", "--mount=extract, since /dev/fuse does not open: %s",
+	if (fuse >= 0)
+		lp_log_say("lazypull", "--mount=fuse: %s", why.msg);
+	else
+		lp_log_say("lazypull", "--mount=extract: %s; /dev/fuse does not open: %s", why.msg,
 			   strerror(errno));
 	return LP_OK;
 }
@@ -125,6 +130,7 @@ static enum lp_code ask_keeper(struct lp_rootfs *r, const struct asked *a, struc
 		.image = r->local.manifest,
 		.at = a->at,
 		.prefetch = (enum lp_policy)a->args->prefetch,
+		.kernel = r->mode == LP_MODE_KERNEL,
 		.background = a->args->background,
 		.read_timeout_ns = a->args->read_timeout_ns,
 		.list = -1,
@@ -142,7 +148,7 @@ static enum lp_code ask_keeper(struct lp_rootfs *r, const struct asked *a, struc
 	return lp_client_send(&r->client, &what, err);
 }
 
-static enum lp_code open_fuse(struct lp_rootfs *r, const struct asked *a, struct lp_err *err)
+static enum lp_code open_served(struct lp_rootfs *r, const struct asked *a, struct lp_err *err)
 {
 	/* It starts while the registry is asked. */
 	if (lp_client_begin(&r->client, &r->store, err) || open_lazy(r, a, err))
@@ -189,13 +195,13 @@ enum lp_code lp_rootfs_open(struct lp_rootfs *r, const struct lp_common *c,
 
 	r->events.fd = args->events ? (int)args->events : -1;
 	lp_event(&r->events, "request");
-	if (choose_mode(r, &a, err) || lp_common_image(c, a.creds, &a.options, err) ||
+	if (lp_common_image(c, a.creds, &a.options, err) ||
 	    lp_reference_parse(name, &a.ref, err) || lp_reference_absolute(&a.ref, err) ||
-	    lp_store_open(&r->store, c->store, err) ||
+	    lp_store_open(&r->store, c->store, err) || choose_mode(r, &a, err) ||
 	    lp_settler_start(&r->settler, &r->store, err))
 		return err->code;
 	r->store.later = true;
-	return r->mode == LP_MODE_FUSE ? open_fuse(r, &a, err) : open_unpacked(r, &a, err);
+	return r->mode == LP_MODE_EXTRACT ? open_unpacked(r, &a, err) : open_served(r, &a, err);
 }
 
 void lp_rootfs_free(struct lp_rootfs *r)
@@ -208,7 +214,7 @@ void lp_rootfs_free(struct lp_rootfs *r)
 	lp_store_free(&r->store);
 }
 
-static enum lp_code attach_fuse(struct lp_rootfs *r, const char *at, struct lp_err *err)
+static enum lp_code attach_served(struct lp_rootfs *r, const char *at, struct lp_err *err)
 {
 	LP_AUTO(lp_fd_close) int mounted = -1;
 
@@ -259,8 +265,8 @@ enum lp_code lp_rootfs_attach(struct lp_rootfs *r, const char *at, struct lp_err
 	struct lp_err ignored = {0};
 	enum lp_code code;
 
-	if (r->mode == LP_MODE_FUSE)
-		return attach_fuse(r, at, err);
+	if (r->mode != LP_MODE_EXTRACT)
+		return attach_served(r, at, err);
 	if (lp_store_stage(&r->store, stage, &dir, err))
 		return err->code;
 	code = attach_layers(r, dir, false, at, err);
@@ -287,8 +293,8 @@ enum lp_code lp_rootfs_overlay(struct lp_rootfs *r, struct lp_err *err)
 		return lp_fail_errno(err, "open the container's directory");
 	if (make(MERGED, err))
 		return err->code;
-	if (r->mode == LP_MODE_FUSE) {
-		if (make(LOWER, err) || attach_fuse(r, LOWER, err))
+	if (r->mode != LP_MODE_EXTRACT) {
+		if (make(LOWER, err) || attach_served(r, LOWER, err))
 			return err->code;
 		lp_event(&r->events, "rootfs");
 		if (lp_overlay_mount(&o, err))

@@ -17,7 +17,7 @@
 #include "mount/client.h"
 #include "mount/unpacked.h"
 
-enum lp_mode { LP_MODE_AUTO, LP_MODE_FUSE, LP_MODE_EXTRACT, LP_MODE_KERNEL };
+enum lp_mode { LP_MODE_AUTO, LP_MODE_KERNEL, LP_MODE_FUSE, LP_MODE_EXTRACT };
 enum lp_pull { LP_PULL_MISSING, LP_PULL_ALWAYS, LP_PULL_NEVER };
 
 struct lp_rootfs_args {
@@ -29,7 +29,7 @@ struct lp_rootfs_args {
 #define LP_ROOTFS_DEFAULTS {.prefetch = LP_PREFETCH_ASYNC, .read_timeout_ns = 60000000000ull}
 
 #define LP_ROOTFS_OPTIONS(type)                                                                \
-	{"mount", 0, LP_OPT_CHOICE, offsetof(type, rootfs.mode), "auto|fuse|extract|kernel",   \
+	{"mount", 0, LP_OPT_CHOICE, offsetof(type, rootfs.mode), "auto|kernel|fuse|extract",   \
 	 "how the image becomes a directory"},                                                 \
 	{"pull", 0, LP_OPT_CHOICE, offsetof(type, rootfs.pull), "missing|always|never",        \
 	 "when to ask the registry what the name means"},                                      \
@@ -47,12 +47,12 @@ struct lp_rootfs_args {
 struct lp_rootfs {
 	struct lp_store store;
 	struct lp_settler settler;
-	struct lp_client client;	/* of FUSE mounts */
+	struct lp_client client;	/* of mounts that the keeper serves */
 	struct lp_unpacked unpacked;	/* of EXTRACT */
 	struct lp_image image;		/* while it is asked for */
-	struct lp_local local;		/* of FUSE mounts */
+	struct lp_local local;		/* of those */
 	const struct lp_config *config;	/* borrowed from one of the two */
-	enum lp_mode mode;		/* FUSE or EXTRACT, after open */
+	enum lp_mode mode;		/* not AUTO, after open */
 	struct lp_events events;
 };
 
@@ -68,7 +68,7 @@ struct lp_rootfs {
  * @at     where it will be attached, for `status`; "" where nobody else sees it
  * @trace  where the keeper writes what was read, or -1 (then the mode is FUSE)
  *
- * LP_EUNSUP  --mount=kernel
+ * LP_EUNSUP  --mount=kernel where the kernel, or the file system of the store, cannot
  */
 LP_MUST_CHECK enum lp_code lp_rootfs_open(struct lp_rootfs *r, const struct lp_common *c,
 					  const struct lp_rootfs_args *a, const char *name,

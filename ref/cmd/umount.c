@@ -2,13 +2,14 @@
 #include "cmd/cmd.h"
 #include "cmd/common.h"
 
-#include "base/file.h"
+#include "layer/store.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 
 #define SOURCE "lazypull:"
+#define TREE "/" LP_STORE_LINK "/images/"	/* in the source of a mount of the kernel */
 
 struct args {
 	bool lazy, json;
@@ -49,6 +50,18 @@ static void unescape(char *s)
 	*to = 0;
 }
 
+/* "TYPE SOURCE ..." */
+static bool is_our_source(const char *s)
+{
+	const char *source = strchr(s, ' ');
+
+	if (!source)
+		return false;
+	if (!strncmp(s, "erofs ", 6))
+		return strstr(source, TREE) != NULL;
+	return !strncmp(source + 1, SOURCE, strlen(SOURCE));
+}
+
 /* Does the topmost mount at @dir come from us?  "ID PARENT DEV ROOT AT OPTIONS... - TYPE SOURCE" */
 static enum lp_code is_ours(const char *dir, bool *ours, struct lp_err *err)
 {
@@ -69,8 +82,7 @@ static enum lp_code is_ours(const char *dir, bool *ours, struct lp_err *err)
 		unescape(at);
 		if (strcmp(at, dir) != 0)
 			continue;
-		source = strchr(source + 3, ' ');
-		*ours = source && !strncmp(source + 1, SOURCE, strlen(SOURCE));
+		*ours = is_our_source(source + 3);
 	}
 	free(line);
 	fclose(f);

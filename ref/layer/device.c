@@ -136,15 +136,30 @@ static enum lp_code hold(struct lp_device *d, struct lp_store *s, struct lp_err 
 	return LP_OK;
 }
 
-static enum lp_code open_parts(struct lp_device *d, struct lp_store *s,
-			       enum lp_device_mode mode, struct lp_err *err)
+/* d->data is the file that the device has? */
+static enum lp_code check_same(const struct lp_device *d, struct lp_err *err)
 {
-	int flags = mode == LP_DEVICE_WRITE ? O_RDWR : O_RDONLY;
+	struct stat mine, its;
+
+	if (fstat(d->data, &mine) || fstatat(d->dir, "data", &its, AT_SYMLINK_NOFOLLOW))
+		return lp_fail_errno(err, "look at its data");
+	if (mine.st_dev != its.st_dev || mine.st_ino != its.st_ino)
+		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, "store.device.data",
+			       "the descriptor is of another file");
+	return LP_OK;
+}
+
+/* d->data is open, or is opened by @flags. */
+static enum lp_code open_parts(struct lp_device *d, struct lp_store *s, int flags,
+			       struct lp_err *err)
+{
+	bool adopted = d->data >= 0;
 	uint64_t bytes = 0;
 
-	if (hold(d, s, err))
+	if (hold(d, s, err) || (adopted && check_same(d, err)))
 		return err->code;
-	d->data = openat(d->dir, "data", flags | O_CLOEXEC);
+	if (!adopted)
+		d->data = openat(d->dir, "data", flags | O_CLOEXEC);
 	if (d->data < 0)
 		return lp_fail_errno(err, "open its data");
 	if (lp_file_bytes(d->data, &bytes, err))
@@ -163,7 +178,19 @@ enum lp_code lp_device_open(struct lp_device *d, struct lp_store *s, const char 
 {
 	*d = (struct lp_device){.data = -1, .dir = -1, .held = -1};
 	snprintf(d->name, sizeof(d->name), "%s", name);
-	if (open_parts(d, s, mode, err)) {
+	if (open_parts(d, s, mode == LP_DEVICE_WRITE ? O_RDWR : O_RDONLY, err)) {
+		lp_device_free(d);
+		return lp_within(err, "device %.80s", name);
+	}
+	return LP_OK;
+}
+
+enum lp_code lp_device_adopt(struct lp_device *d, struct lp_store *s, const char *name, int data,
+			     struct lp_err *err)
+{
+	*d = (struct lp_device){.data = data, .dir = -1, .held = -1};
+	snprintf(d->name, sizeof(d->name), "%s", name);
+	if (open_parts(d, s, O_RDWR, err)) {
 		lp_device_free(d);
 		return lp_within(err, "device %.80s", name);
 	}

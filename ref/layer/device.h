@@ -52,6 +52,15 @@ LP_MUST_CHECK enum lp_code lp_device_create(struct lp_store *s, int table_fd, bo
 LP_MUST_CHECK enum lp_code lp_device_open(struct lp_device *d, struct lp_store *s,
 					  const char *name, enum lp_device_mode mode,
 					  struct lp_err *err);
+
+/*
+ * lp_device_adopt - the same, to write, by the descriptor @data (consumed, also on failure):
+ * one that was opened before the file was marked (mount/gate.h).
+ *
+ * LP_EFORMAT  store.device.data: it is another file than the device's
+ */
+LP_MUST_CHECK enum lp_code lp_device_adopt(struct lp_device *d, struct lp_store *s,
+					   const char *name, int data, struct lp_err *err);
 void lp_device_free(struct lp_device *d);
 
 /* Is every chunk that touches [@off, @off + @bytes) ready?  Thread-safe, no system call. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "mount/devices.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -21,6 +22,30 @@ static enum lp_code free_slot(struct lp_devices *d, size_t *at, struct lp_err *e
 	return LP_OK;
 }
 
+/* "device:" and the name; the same for every keeper. */
+static void key_of(const char *name, char key[static LP_STORE_NAME + 8])
+{
+	snprintf(key, LP_STORE_NAME + 8, "device:%s", name);
+}
+
+/* By the descriptor that was kept, if one was: a new one would stand at the gate itself. */
+static enum lp_code open_device(struct lp_devices *d, struct lp_held *h, const char *name,
+				struct lp_err *err)
+{
+	char key[LP_STORE_NAME + 8];
+	const struct lp_kept_record *kept;
+	int fd;
+
+	key_of(name, key);
+	kept = lp_kept_find(d->kept, key);
+	if (!kept || kept->nfd != 1)
+		return lp_device_open(&h->device, d->store, name, LP_DEVICE_WRITE, err);
+	fd = fcntl(kept->fd[0], F_DUPFD_CLOEXEC, 3);
+	if (fd < 0)
+		return lp_fail_errno(err, "a kept device");
+	return lp_device_adopt(&h->device, d->store, name, fd, err);
+}
+
 enum lp_code lp_devices_take(struct lp_devices *d, const char *name, struct lp_held **out,
 			     struct lp_err *err)
 {
@@ -39,7 +64,7 @@ enum lp_code lp_devices_take(struct lp_devices *d, const char *name, struct lp_h
 	h = calloc(1, sizeof(*h));
 	if (!h)
 		return lp_fail_errno(err, "a device");
-	if (lp_device_open(&h->device, d->store, name, LP_DEVICE_WRITE, err)) {
+	if (open_device(d, h, name, err)) {
 		free(h);
 		return err->code;
 	}
@@ -74,6 +99,39 @@ void lp_devices_give(struct lp_devices *d, struct lp_held *h)
 	}
 	h->gone = true;
 	lp_devices_sweep(d);
+}
+
+bool lp_devices_have(const struct lp_devices *d, const char *name)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (d->held[i] && !strcmp(d->held[i]->device.name, name))
+			return true;
+	return false;
+}
+
+void lp_devices_detach(struct lp_devices *d)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (d->held[i])
+			d->held[i]->attached = false;
+}
+
+enum lp_code lp_devices_keep(struct lp_devices *d, const struct lp_held *h, struct lp_err *err)
+{
+	char key[LP_STORE_NAME + 8];
+
+	key_of(h->device.name, key);
+	if (lp_kept_find(d->kept, key))
+		return LP_OK;
+	return lp_kept_put(d->kept, json_pack("{s:s}", "key", key), &h->device.data, 1, err);
+}
+
+void lp_devices_unkeep(struct lp_devices *d, const struct lp_held *h)
+{
+	char key[LP_STORE_NAME + 8];
+
+	key_of(h->device.name, key);
+	lp_kept_drop(d->kept, key);
 }
 
 void lp_devices_sweep(struct lp_devices *d)

@@ -9,6 +9,7 @@
 #define LP_DEVICES_H
 
 #include "layer/device.h"
+#include "mount/kept.h"
 #include "mount/link.h"
 
 struct lp_held {
@@ -22,8 +23,9 @@ struct lp_held {
 };
 
 struct lp_devices {
-	struct lp_store *store;		/* borrowed */
-	struct lp_link *link;		/* borrowed */
+	struct lp_store *store;		/* borrowed, as what follows */
+	struct lp_link *link;
+	struct lp_kept *kept;		/* devices behind the gate are opened once for all keepers */
 	int wake;			/* eventfd: something is gone */
 	struct lp_held **held;		/* [n] by number; NULL: free */
 	size_t n;
@@ -33,6 +35,17 @@ struct lp_devices {
 LP_MUST_CHECK enum lp_code lp_devices_take(struct lp_devices *d, const char *name,
 					   struct lp_held **out, struct lp_err *err);
 void lp_devices_give(struct lp_devices *d, struct lp_held *h);
+
+/* Is a device of that name open? */
+bool lp_devices_have(const struct lp_devices *d, const char *name);
+
+/* The worker is gone, and knows none of them any more. */
+void lp_devices_detach(struct lp_devices *d);
+
+/* Keep @h's descriptor for the next keeper, or no more. */
+LP_MUST_CHECK enum lp_code lp_devices_keep(struct lp_devices *d, const struct lp_held *h,
+					   struct lp_err *err);
+void lp_devices_unkeep(struct lp_devices *d, const struct lp_held *h);
 
 /* Close what the worker has let go. */
 void lp_devices_sweep(struct lp_devices *d);

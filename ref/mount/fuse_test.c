@@ -40,7 +40,7 @@ struct world {
 	struct lp_link link;
 	struct lp_trace trace;
 	struct lp_fuse *fuse;
-	int socket, ended;		/* the worker's end; eventfd */
+	int socket, ended, died;		/* the worker's end; eventfd */
 	pthread_t worker;
 	_Atomic int manner;
 	_Atomic int asked;
@@ -137,7 +137,8 @@ static enum lp_code begin(struct world *w, struct lp_err *err)
 				      .read_timeout_ns = TIMEOUT_NS};
 	int pair[2];
 
-	*w = (struct world){.socket = -1, .ended = eventfd(0, EFD_CLOEXEC), .sample.table = -1};
+	*w = (struct world){.socket = -1, .ended = eventfd(0, EFD_CLOEXEC),
+			    .died = eventfd(0, EFD_CLOEXEC), .sample.table = -1};
 	w->slot = (struct lp_fuse_device){.device = &w->device};
 	setup.ended = w->ended;
 	if (open_store(w, err) || lp_trace_open(&w->trace, err))
@@ -145,8 +146,9 @@ static enum lp_code begin(struct world *w, struct lp_err *err)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return lp_fail_errno(err, "socketpair");
 	w->socket = pair[1];
-	if (lp_link_open(&w->link, pair[0], err))
+	if (lp_link_open(&w->link, w->died, err) || lp_link_renew(&w->link, pair[0], err))
 		return err->code;
+	lp_link_resume(&w->link);
 	if (pthread_create(&w->worker, NULL, work, w))
 		return lp_fail_errno(err, "thread");
 	if (lp_fuse_mount(&w->fuse, &setup, &mount, err))
@@ -167,6 +169,7 @@ static void end(struct world *w)
 	}
 	lp_fd_close(&w->socket);
 	lp_fd_close(&w->ended);
+	lp_fd_close(&w->died);
 	lp_trace_free(&w->trace);
 	lp_map_free(&w->map);
 	lp_device_free(&w->device);
@@ -298,7 +301,7 @@ static void waiting(struct world *w)
 static void dead_worker(struct world *w)
 {
 	shutdown(w->socket, SHUT_RDWR);
-	for (int i = 0; i < 1000 && lp_link_alive(&w->link); i++)
+	for (int i = 0; i < 1000 && lp_link_state(&w->link) == LP_LINK_UP; i++)
 		poll(NULL, 0, 1);
 	CHECK(try_read(w, 20 * LP_BLOCK, 10) == -EIO, "without a worker: an error");
 	CHECK(try_read(w, 8 * LP_BLOCK, 10) == 10, "what is ready stays");

@@ -4,34 +4,26 @@
 #include "base/log.h"
 #include "mount/request.h"
 #include "mount/served.h"
-#include "mount/worker.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define NAME "lazypull keeper"
 #define GRACE_MS 1000		/* ours: with nothing to do */
 #define TICK_MS 2000		/* ours: how often memory is given back while mounted */
 #define CLIENTS_MAX 512		/* ours */
-#define MMAP_THRESHOLD (128 << 10)
-#define NFIXED 3
+#define WORKER_MS 200		/* ours: a worker that dies younger is not replaced at once */
+
+enum { LISTEN, SIGNALS, WAKE, WATCH, WATCHDOG, NFIXED };	/* what the loop always polls */
 
 struct client {
 	struct client *next;
@@ -42,15 +34,16 @@ struct client {
 };
 
 struct keeper {
-	struct lp_store *store;
+	struct lp_watchdog *held;
 	struct lp_link link;
 	struct lp_devices devices;
-	struct lp_worker_count *count;	/* shared with the worker */
+	struct lp_serving serving;
 	struct lp_served *served;
 	struct client *client;
 	size_t nclient;
-	pid_t worker;
-	int lock, listen, signals, wake;
+	uint64_t worker_ns;		/* when the last one was started */
+	int signals, wake;
+	int watch;			/* -1: super blocks are looked at now and then */
 	bool stop;
 	uint64_t reads;			/* of all mounts at the last tick */
 };
@@ -80,7 +73,7 @@ static void reply_mounted(struct client *c)
 {
 	struct lp_packet fds = {.fd = {c->mount}, .nfd = 1};
 
-	reply(c, json_pack("{s:s}", "mode", "fuse"), &fds);
+	reply(c, json_pack("{s:s}", "mode", c->of->fuse ? "fuse" : "kernel"), &fds);
 	lp_fd_close(&c->mount);
 	if (!c->traces)
 		c->of = NULL;
@@ -99,7 +92,7 @@ static void do_mount(struct keeper *k, struct client *c, json_t *j, const struct
 		return;
 	}
 	if (lp_serve_read(j, fds, &what, &err) ||
-	    lp_served_open(&s, &k->devices, &what, k->wake, &c->mount, &err)) {
+	    lp_served_open(&s, &k->serving, &what, &c->mount, &err)) {
 		reply_failure(c, &err);
 		return;
 	}
@@ -126,7 +119,8 @@ static void do_status(struct keeper *k, struct client *c)
 
 	lp_call_begin(&call, &k->link, &m, -1);
 	counted = !lp_call_end(&call, "ask the worker", &err);
-	j = lp_status_json(k->served, k->worker, counted ? k->count : NULL);
+	j = lp_status_json(k->served, k->held->page->worker,
+			   counted ? &k->held->page->count : NULL);
 	if (!j || lp_json_print(j, &text, (size_t)64 << 20, &err) ||
 	    lp_wire_memfd(text.p, text.len, &fd, &err)) {
 		reply_failure(c, &err);
@@ -141,7 +135,7 @@ static bool store_moved(const struct keeper *k)
 {
 	struct stat mine, there;
 
-	return fstat(k->store->dir, &mine) || stat(k->store->path, &there) ||
+	return fstat(k->held->store->dir, &mine) || stat(k->held->store->path, &there) ||
 	       mine.st_dev != there.st_dev || mine.st_ino != there.st_ino;
 }
 
@@ -157,7 +151,7 @@ static void do_ping(struct keeper *k, struct client *c)
 	if (k->served) {
 		lp_fail(&err, LP_ESYSTEM, LP_NO_OFFSET, NULL,
 			"process %d still serves a store that was at %s", (int)getpid(),
-			k->store->path);
+			k->held->store->path);
 		reply_failure(c, &err);
 		return;
 	}
@@ -196,7 +190,7 @@ static void serve_client(struct keeper *k, struct client *c)
 
 static void accept_client(struct keeper *k)
 {
-	LP_AUTO(lp_fd_close) int fd = accept4(k->listen, NULL, NULL, SOCK_CLOEXEC);
+	LP_AUTO(lp_fd_close) int fd = accept4(k->held->listen, NULL, NULL, SOCK_CLOEXEC);
 	struct client *c;
 	struct ucred peer = {0};
 	socklen_t n = sizeof(peer);
@@ -271,18 +265,38 @@ static void step(struct keeper *k)
 	drop_clients(k);
 }
 
+/* SIGTERM: unmount what is in this mount namespace; the rest gets errors. */
+static void unmount_all(struct keeper *k)
+{
+	for (struct lp_served *s = k->served; s; s = s->next) {
+		bool mounted = s->fuse || lp_served_by_kernel(s);
+
+		if (mounted && *s->at && umount2(s->at, MNT_DETACH | UMOUNT_NOFOLLOW))
+			lp_log_say(NAME, "%s stays, without anybody behind it", s->at);
+		lp_fuse_free(&s->fuse);
+		s->background = false;
+	}
+}
+
+/* Readers of what stays mounted must not get zeros: it ends when nobody can read any more. */
+static bool may_stop(struct keeper *k)
+{
+	for (const struct lp_served *s = k->served; s; s = s->next)
+		if (lp_served_by_kernel(s))
+			return false;
+	return k->stop;
+}
+
 static void take_signals(struct keeper *k)
 {
 	struct signalfd_siginfo si;
 
-	while (read(k->signals, &si, sizeof(si)) == sizeof(si)) {
-		if (si.ssi_signo != SIGCHLD) {
-			k->stop = true;
-		} else if (k->worker && waitpid(k->worker, NULL, WNOHANG) == k->worker) {
-			lp_log_say(NAME, "the worker died: reads of absent data fail");
-			k->worker = 0;
-		}
-	}
+	while (read(k->signals, &si, sizeof(si)) == sizeof(si))
+		k->stop = true;
+	if (!k->stop)
+		return;
+	unmount_all(k);
+	lp_link_close(&k->link);
 }
 
 /* Give memory back when nobody read for a while. */
@@ -311,157 +325,183 @@ static bool idle(const struct keeper *k)
 	return !k->served && !k->client;
 }
 
+/* By the watchdog; what waits for a worker is asked again when it knows its devices. */
+static enum lp_code start_worker(struct keeper *k, struct lp_err *err)
+{
+	int pair[2];
+	enum lp_code code;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return lp_fail_errno(err, "a socket for the worker");
+	code = lp_watchdog_ask(k->held, pair[1], err);
+	close(pair[1]);
+	k->worker_ns = lp_now_ns();
+	if (!code)
+		return lp_link_renew(&k->link, pair[0], err);
+	close(pair[0]);
+	return code;
+}
+
+/* The worker is gone: the next one, soon. */
+static void replace_worker(struct keeper *k)
+{
+	struct lp_err err = {0};
+
+	if (start_worker(k, &err)) {
+		say(&err);
+		return;
+	}
+	lp_devices_detach(&k->devices);
+	for (struct lp_served *s = k->served; s; s = s->next)
+		if (lp_served_attach(s, &err))
+			say(&err);
+	lp_link_resume(&k->link);
+}
+
+/* Milliseconds to sleep at most. */
+static int patience(struct keeper *k)
+{
+	if (k->stop || lp_link_state(&k->link) == LP_LINK_DOWN)
+		return WORKER_MS;
+	return idle(k) ? GRACE_MS : TICK_MS;
+}
+
+/* What is not a client's: signals, super blocks that went, the watchdog, the worker. */
+static void look_around(struct keeper *k, const struct pollfd p[static NFIXED])
+{
+	struct lp_err err = {0};
+	eventfd_t woken;
+
+	if (p[SIGNALS].revents)
+		take_signals(k);
+	if (p[WAKE].revents)
+		eventfd_read(k->wake, &woken);
+	if (p[WATCH].revents)
+		lp_kernel_drain(k->watch);
+	if (p[WATCHDOG].revents || k->held->kept.socket < 0) {
+		lp_log_say(NAME, "the watchdog died: this process becomes one");
+		lp_watchdog_again(k->held, "/proc/self/exe", &err);
+		say(&err);
+	}
+	if (lp_link_state(&k->link) == LP_LINK_DOWN &&
+	    lp_now_ns() - k->worker_ns > WORKER_MS * 1000000ull)
+		replace_worker(k);
+}
+
 static void loop(struct keeper *k)
 {
 	struct pollfd p[NFIXED + CLIENTS_MAX] = {
-		{.fd = k->listen, .events = POLLIN},
-		{.fd = k->signals, .events = POLLIN},
-		{.fd = k->wake, .events = POLLIN},
+		[LISTEN] = {.fd = k->held->listen, .events = POLLIN},
+		[SIGNALS] = {.fd = k->signals, .events = POLLIN},
+		[WAKE] = {.fd = k->wake, .events = POLLIN},
+		[WATCH] = {.fd = k->watch, .events = POLLIN},
+		[WATCHDOG] = {.fd = k->held->kept.socket, .events = POLLIN},
 	};
 
-	while (!k->stop) {
+	while (!may_stop(k)) {
 		bool was_idle = idle(k);
 		nfds_t n = NFIXED;
-		eventfd_t woken;
 		int rc;
 
 		for (const struct client *c = k->client; c; c = c->next)
 			p[n++] = (struct pollfd){.fd = c->fd, .events = POLLIN};
-		rc = poll(p, n, was_idle ? GRACE_MS : TICK_MS);
-		if (!rc && was_idle)
+		rc = poll(p, n, patience(k));
+		if (!rc && was_idle && !k->stop)
 			return;
 		if (!rc)
 			rest(k);
-		if (rc <= 0)
-			continue;
-		if (p[1].revents)
-			take_signals(k);
-		if (p[2].revents)
-			eventfd_read(k->wake, &woken);
+		if (rc >= 0)
+			look_around(k, p);
 		n = NFIXED;
-		for (struct client *c = k->client; c; c = c->next)
+		for (struct client *c = rc > 0 ? k->client : NULL; c; c = c->next)
 			if (p[n++].revents)
 				serve_client(k, c);
-		if (p[0].revents)
+		if (rc > 0 && p[LISTEN].revents)
 			accept_client(k);
 		step(k);
 	}
 }
 
-/* SIGTERM: unmount what is in this mount namespace; the rest gets ENOTCONN. */
-static void unmount_all(struct keeper *k)
+static enum lp_code say_who(const struct keeper *k, struct lp_err *err)
 {
-	for (struct lp_served *s = k->served; s; s = s->next) {
-		if (s->fuse && *s->at && umount2(s->at, MNT_DETACH | UMOUNT_NOFOLLOW))
-			lp_log_say(NAME, "%s stays, without anybody behind it", s->at);
-		lp_fuse_free(&s->fuse);
-	}
-}
+	char pid[16];
 
-static enum lp_code take_lock(struct keeper *k, struct lp_err *err)
-{
-	char path[sizeof(k->store->run) + 32], pid[16] = "";
-
-	snprintf(path, sizeof(path), "%s/" LP_KEEPER_LOCK, k->store->run);
-	k->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (k->lock < 0)
-		return lp_fail_errno(err, "open %s", path);
-	if (flock(k->lock, LOCK_EX | LOCK_NB)) {
-		ssize_t n = read(k->lock, pid, sizeof(pid) - 1);
-
-		pid[n > 0 ? strcspn(pid, "\n") : 0] = 0;
-		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL,
-			       "a keeper (process %s) serves %s already", pid, k->store->path);
-	}
 	snprintf(pid, sizeof(pid), "%d\n", (int)getpid());
-	if (ftruncate(k->lock, 0))
-		return lp_fail_errno(err, "write %s", path);
-	return lp_file_pwrite(k->lock, 0, pid, strlen(pid), err);
+	if (ftruncate(k->held->lock, 0))
+		return lp_fail_errno(err, "write the lock");
+	return lp_file_pwrite(k->held->lock, 0, pid, strlen(pid), err);
 }
 
-/* The worker is forked before there are threads, and has no descriptor but its own. */
-static enum lp_code start_worker(struct keeper *k, int ready, struct lp_err *err)
+/* Mounts of the kernel that a keeper before this one made. */
+static void resume(struct keeper *k)
 {
-	int pair[2];
+	static const char mount[] = "mount:", device[] = "device:";
+	struct lp_kept_record *r, *next;
 
-	k->count = mmap(NULL, sizeof(*k->count), PROT_READ | PROT_WRITE,
-			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (k->count == MAP_FAILED ||
-	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
-		return lp_fail_errno(err, "a socket for the worker");
-	k->worker = fork();
-	if (!k->worker) {
-		sigset_t none;
+	for (r = k->held->kept.first; r; r = r->next) {
+		const char *key = json_string_value(json_object_get(r->document, "key"));
+		struct lp_served *s = NULL;
+		struct lp_err err = {0};
 
-		sigemptyset(&none);
-		sigprocmask(SIG_SETMASK, &none, NULL);
-		close(pair[0]);
-		close(k->signals);
-		close(k->wake);
-		if (ready >= 0)
-			close(ready);
-		_exit(lp_worker_run(k->store, pair[1], k->count));
+		if (strncmp(key, mount, strlen(mount)) != 0)
+			continue;
+		if (lp_served_resume(&s, &k->serving, r, &err))
+			say(&err);
+		if (!s)
+			continue;
+		s->next = k->served;
+		k->served = s;
 	}
-	close(pair[1]);
-	if (k->worker > 0)
-		return lp_link_open(&k->link, pair[0], err);
-	lp_fail_errno(err, "start the worker");
-	close(pair[0]);
-	return err->code;
+	/* Devices of mounts that are gone by now. */
+	for (r = k->held->kept.first; r; r = next) {
+		const char *key = json_string_value(json_object_get(r->document, "key"));
+
+		next = r->next;
+		if (!strncmp(key, device, strlen(device)) &&
+		    !lp_devices_have(&k->devices, key + strlen(device)))
+			lp_kept_drop(&k->held->kept, key);
+	}
 }
 
-static enum lp_code start_listening(struct keeper *k, struct lp_err *err)
+static enum lp_code start(struct keeper *k, struct lp_err *err)
 {
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
-
-	if (snprintf(a.sun_path, sizeof(a.sun_path), "%s/" LP_KEEPER_SOCKET, k->store->run) >=
-	    (int)sizeof(a.sun_path))
-		return lp_fail(err, LP_ELIMIT, LP_NO_OFFSET, NULL, "%s is too long for a socket",
-			       k->store->run);
-	k->listen = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (k->listen < 0 || (unlink(a.sun_path) && errno != ENOENT) ||
-	    bind(k->listen, (const struct sockaddr *)&a, sizeof(a)) || listen(k->listen, 128))
-		return lp_fail_errno(err, "listen on %s", a.sun_path);
-	return LP_OK;
-}
-
-static enum lp_code start(struct keeper *k, int ready, struct lp_err *err)
-{
-	struct rlimit files;
+	struct lp_watchdog *w = k->held;
 	sigset_t set;
 
-	mallopt(M_ARENA_MAX, 1);
-	mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
-	mallopt(M_TRIM_THRESHOLD, MMAP_THRESHOLD);
-	umask(077);
-	if (!getrlimit(RLIMIT_NOFILE, &files)) {
-		files.rlim_cur = files.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	sigdelset(&set, SIGHUP);
+	sigdelset(&set, SIGCHLD);
 	k->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	k->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (k->signals < 0 || k->wake < 0 || chdir("/"))
+	k->watch = lp_kernel_watch();
+	if (k->signals < 0 || k->wake < 0)
 		return lp_fail_errno(err, "start");
-	if (take_lock(k, err) || start_worker(k, ready, err) || start_listening(k, err))
+	k->devices = (struct lp_devices){.store = w->store, .link = &k->link, .kept = &w->kept,
+					 .wake = k->wake};
+	k->serving = (struct lp_serving){.devices = &k->devices, .no_gate = w->no_group,
+					 .wake = k->wake};
+	if (say_who(k, err) || lp_link_open(&k->link, k->wake, err) || start_worker(k, err))
 		return err->code;
-	k->devices = (struct lp_devices){.store = k->store, .link = &k->link, .wake = k->wake};
-	return LP_OK;
+	if (w->group >= 0 && lp_gate_open(&k->serving.gate, w->group, &w->page->gate, &k->link, err))
+		return err->code;
+	resume(k);
+	lp_link_resume(&k->link);
+	return k->serving.gate ? lp_gate_serve(k->serving.gate, err) : LP_OK;
 }
 
 /* The socket goes first, under the lock: who comes too late starts the next keeper. */
 static void end(struct keeper *k)
 {
-	char path[sizeof(k->store->run) + 32];
+	char path[LP_STORE_RUN + 32];
 
-	snprintf(path, sizeof(path), "%s/" LP_KEEPER_SOCKET, k->store->run);
-	if (k->listen >= 0)
-		unlink(path);
-	lp_fd_close(&k->listen);
+	snprintf(path, sizeof(path), "%s/" LP_KEEPER_SOCKET, k->held->store->run);
+	unlink(path);
+	lp_fd_close(&k->held->listen);
 	for (struct client *c = k->client; c; c = c->next)
 		lp_fd_close(&c->fd);
 	drop_clients(k);
@@ -473,28 +513,20 @@ static void end(struct keeper *k)
 		k->served = s->next;
 		lp_served_free(&s);
 	}
+	lp_gate_free(&k->serving.gate);
 	lp_devices_free(&k->devices);
 	lp_link_free(&k->link);
-	/* It makes durable what it has: the lock is held until then. */
-	if (k->worker > 0)
-		waitpid(k->worker, NULL, 0);
-	if (k->count)
-		munmap(k->count, sizeof(*k->count));
 	lp_fd_close(&k->signals);
 	lp_fd_close(&k->wake);
-	lp_fd_close(&k->lock);
+	lp_fd_close(&k->watch);
 }
 
-int lp_keeper_run(struct lp_store *s, int ready)
+int lp_keeper_run(struct lp_watchdog *w)
 {
-	struct keeper k = {.store = s, .lock = -1, .listen = -1, .signals = -1, .wake = -1};
+	struct keeper k = {.held = w, .signals = -1, .wake = -1, .watch = -1};
 	struct lp_err err = {0};
-	enum lp_code code = start(&k, ready, &err);
-	const char *word = code ? err.msg : "ok";
+	enum lp_code code = start(&k, &err);
 
-	if (ready >= 0 && write(ready, word, strlen(word)) < 0)
-		lp_log_say(NAME, "nobody waits");
-	lp_fd_close(&ready);
 	if (code)
 		say(&err);
 	else

@@ -7,9 +7,9 @@
  *	RUN/keeper.log    what it and its worker had to say
  *
  *	{"op": "ping"}                                     {"keeper": PID}
- *	{"op": "mount", "image", "at", "prefetch",         {"mode": "fuse"} and the mount
- *	 "background", "read_timeout_ns", "descriptors",   {"traced": LINES} when it is unmounted,
- *	 and what mount/origin.h puts}                     where a trace was wanted
+ *	{"op": "mount", "image", "at", "prefetch",         {"mode": "fuse" or "kernel"} and
+ *	 "mount", "background", "read_timeout_ns",         the mount; where a trace was wanted
+ *	 "descriptors", and what mount/origin.h puts}      {"traced": LINES} when it is unmounted
  *	{"op": "status"}                                   {} and a memfd of JSON
  *
  * "descriptors" names those that come with the request, in order: list, trace, events.
@@ -19,17 +19,13 @@
 #ifndef LP_KEEPER_H
 #define LP_KEEPER_H
 
-#include "layer/store.h"
+#include "mount/watchdog.h"
 
 #define LP_KEEPER_SOCKET "keeper.sock"
 #define LP_KEEPER_LOCK "keeper.lock"
 #define LP_KEEPER_LOG "keeper.log"
 
-/*
- * lp_keeper_run - be the keeper of @s; returns the exit status when it has ended.
- *
- * @ready  a pipe that gets "ok" when the socket is there, or one line that says why not; -1
- */
-int lp_keeper_run(struct lp_store *s, int ready);
+/* Be the keeper that @w started; returns the exit status when it has ended. */
+int lp_keeper_run(struct lp_watchdog *w);
 
 #endif

@@ -30,6 +30,8 @@ enum lp_code lp_serve_write(const struct lp_serve *what, struct lp_packet *fds, 
 	bad |= json_object_set_new(what->document, "at", json_string(what->at));
 	bad |= json_object_set_new(what->document, "prefetch",
 				   json_string(policies[what->prefetch]));
+	bad |= json_object_set_new(what->document, "mount",
+				   json_string(what->kernel ? "kernel" : "fuse"));
 	bad |= json_object_set_new(what->document, "background", json_boolean(what->background));
 	bad |= json_object_set_new(what->document, "read_timeout_ns",
 				   json_integer((json_int_t)what->read_timeout_ns));
@@ -67,18 +69,20 @@ static enum lp_code read_fds(const json_t *j, const struct lp_packet *fds, struc
 enum lp_code lp_serve_read(json_t *j, const struct lp_packet *fds, struct lp_serve *out,
 			   struct lp_err *err)
 {
-	const char *at = NULL, *policy = NULL;
+	const char *at = NULL, *policy = NULL, *mount = NULL;
 
 	*out = (struct lp_serve){.document = j, .list = -1, .trace = -1, .events = -1,
 				 .at = "", .read_timeout_ns = READ_TIMEOUT_NS};
 	if (lp_json_digest(j, "image", LP_JSON_REQUIRED, RULE, &out->image, err) ||
 	    lp_json_string(j, "at", LP_JSON_OPTIONAL, RULE, &at, err) ||
 	    lp_json_string(j, "prefetch", LP_JSON_REQUIRED, RULE, &policy, err) ||
+	    lp_json_string(j, "mount", LP_JSON_OPTIONAL, RULE, &mount, err) ||
 	    lp_json_u64(j, "read_timeout_ns", LP_JSON_REQUIRED, RULE, &out->read_timeout_ns,
 			err) ||
 	    read_fds(j, fds, out, err))
 		return err->code;
 	out->at = at ? at : "";
+	out->kernel = mount && !strcmp(mount, "kernel");
 	out->background = json_is_true(json_object_get(j, "background"));
 	for (size_t i = 0; i < sizeof(policies) / sizeof(policies[0]); i++) {
 		if (strcmp(policies[i], policy) != 0)
@@ -125,10 +129,11 @@ json_t *lp_status_json(const struct lp_served *served, pid_t worker,
 		       const struct lp_worker_count *count)
 {
 	json_t *mounts = json_array();
-	json_t *j = json_pack("{s:i, s:I, s:i, s:I, s:o}", "keeper", (int)getpid(),
-			      "keeper_rss_anon_bytes", rss_anon(getpid()), "worker", (int)worker,
-			      "worker_rss_anon_bytes", worker > 0 ? rss_anon(worker) : 0, "mounts",
-			      mounts);
+	json_t *j = json_pack("{s:i, s:I, s:i, s:I, s:i, s:I, s:o}", "watchdog", (int)getppid(),
+			      "watchdog_rss_anon_bytes", rss_anon(getppid()), "keeper",
+			      (int)getpid(), "keeper_rss_anon_bytes", rss_anon(getpid()), "worker",
+			      (int)worker, "worker_rss_anon_bytes",
+			      worker > 0 ? rss_anon(worker) : 0, "mounts", mounts);
 
 	for (const struct lp_served *s = served; j && s; s = s->next)
 		json_array_append_new(mounts, lp_served_json(s));

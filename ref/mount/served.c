@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "mount/origin.h"
+#include "mount/request.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -23,7 +24,8 @@ static enum lp_code take_devices(struct lp_served *s, struct lp_err *err)
 	s->held = calloc(n + 1, sizeof(struct lp_held *));
 	s->device = calloc(n + 1, sizeof(*s->device));
 	s->fill = calloc(n + 1, sizeof(*s->fill));
-	if (!s->held || !s->device || !s->fill)
+	s->closed = calloc(n + 1, sizeof(*s->closed));
+	if (!s->held || !s->device || !s->fill || !s->closed)
 		return lp_fail_errno(err, "devices");
 	for (size_t i = 0; i < n; i++) {
 		if (lp_devices_take(s->devices, s->local.layer[i].device, &s->held[i], err))
@@ -39,10 +41,21 @@ static bool needs_worker(const struct lp_held *h)
 	return !h->attached && !lp_held_complete(h);
 }
 
-/* The document of LP_MSG_ATTACH: the request's origin, and the devices that need it. */
-static json_t *attach_document(const struct lp_served *s, const json_t *origin, size_t *n)
+/* The worker writes by the keeper's own descriptors. */
+static void give(struct lp_served *s, struct lp_held *h)
 {
-	json_t *j = json_copy((json_t *)(uintptr_t)origin), *devices = json_array();
+	struct lp_msg m = {.op = LP_MSG_GIVE, .device = h->number};
+	struct lp_err err = {0};
+
+	/* Without it the attach fails, which is told. */
+	if (lp_msg_send(s->devices->link->socket, &m, h->device.data, &err))
+		lp_log_say("lazypull keeper", "%s", err.msg);
+}
+
+/* The document of LP_MSG_ATTACH: the request's origin, and the devices that need it. */
+static json_t *attach_document(struct lp_served *s, size_t *n)
+{
+	json_t *j = json_copy(s->request), *devices = json_array();
 
 	*n = 0;
 	for (size_t i = 0; i < s->local.nlayer; i++) {
@@ -50,6 +63,7 @@ static json_t *attach_document(const struct lp_served *s, const json_t *origin, 
 
 		if (!needs_worker(s->held[i]))
 			continue;
+		give(s, s->held[i]);
 		lp_digest_text(&s->local.layer[i].blob, blob);
 		json_array_append_new(devices, json_pack("{s:s, s:I, s:s}", "name",
 							 s->local.layer[i].device, "number",
@@ -63,8 +77,8 @@ static json_t *attach_document(const struct lp_served *s, const json_t *origin, 
 }
 
 /* *begun: false when the worker has nothing to do for this image. */
-static enum lp_code begin_attach(struct lp_served *s, const json_t *origin, struct lp_call *c,
-				 bool *begun, struct lp_err *err)
+static enum lp_code begin_attach(struct lp_served *s, struct lp_call *c, bool *begun,
+				 struct lp_err *err)
 {
 	LP_AUTO(lp_json_free) json_t *j = NULL;
 	LP_AUTO(lp_buf_free) struct lp_buf text = {0};
@@ -73,7 +87,7 @@ static enum lp_code begin_attach(struct lp_served *s, const json_t *origin, stru
 	size_t n = 0;
 
 	*begun = false;
-	j = attach_document(s, origin, &n);
+	j = attach_document(s, &n);
 	if (!j)
 		return lp_fail(err, LP_ESYSTEM, LP_NO_OFFSET, NULL, "memory ran out");
 	if (!n)
@@ -95,8 +109,18 @@ static enum lp_code end_attach(struct lp_served *s, struct lp_call *c, struct lp
 	return LP_OK;
 }
 
-static enum lp_code mount(struct lp_served *s, const struct lp_serve *what, int *out,
-			  struct lp_err *err)
+enum lp_code lp_served_attach(struct lp_served *s, struct lp_err *err)
+{
+	struct lp_call call;
+	bool begun = false;
+
+	if (begin_attach(s, &call, &begun, err) || (begun && end_attach(s, &call, err)))
+		return err->code;
+	return LP_OK;
+}
+
+static enum lp_code mount_fuse(struct lp_served *s, const struct lp_serve *what, int *out,
+			       struct lp_err *err)
 {
 	const struct lp_fuse_setup setup = {
 		.name = s->local.name,
@@ -106,7 +130,7 @@ static enum lp_code mount(struct lp_served *s, const struct lp_serve *what, int 
 		.link = s->devices->link,
 		.read_timeout_ns = what->read_timeout_ns,
 		.trace = what->trace >= 0 ? &s->trace : NULL,
-		.ended = s->wake,
+		.ended = s->serving->wake,
 	};
 
 	if (what->trace >= 0 && lp_trace_open(&s->trace, err))
@@ -117,7 +141,7 @@ static enum lp_code mount(struct lp_served *s, const struct lp_serve *what, int 
 static void fetched(struct lp_wait *w, enum lp_code code, int sys)
 {
 	struct lp_served *s = ((struct lp_fetching *)w)->of;
-	int wake = s->wake;
+	int wake = s->serving->wake;
 
 	(void)sys;
 	if (w == &s->prefetch.wait)
@@ -212,9 +236,10 @@ static enum lp_code open_all(struct lp_served *s, const struct lp_serve *what, i
 	enum lp_code code;
 
 	if (lp_local_open(&s->local, s->devices->store, &what->image, err) ||
-	    take_devices(s, err) || begin_attach(s, what->document, &call, &begun, err))
+	    take_devices(s, err) || begin_attach(s, &call, &begun, err))
 		return err->code;
-	code = mount(s, what, &made, err);
+	code = what->kernel ? lp_served_kernel_mount(s, &made, err)
+			    : mount_fuse(s, what, &made, err);
 	/* The call ends in any case; the first failure is the one that is told. */
 	if (begun && end_attach(s, &call, code ? &ignored : err))
 		code = code ? code : err->code;
@@ -229,17 +254,34 @@ static enum lp_code open_all(struct lp_served *s, const struct lp_serve *what, i
 	return LP_OK;
 }
 
-enum lp_code lp_served_open(struct lp_served **out, struct lp_devices *d,
-			    const struct lp_serve *what, int wake, int *mounted,
-			    struct lp_err *err)
+/* What @what says, without the descriptors that came with it. */
+static enum lp_code make(struct lp_served **out, const struct lp_serving *serving,
+			 const struct lp_serve *what, struct lp_err *err)
 {
 	struct lp_served *s = calloc(1, sizeof(*s));
+	json_t *request = json_copy(what->document);
 
-	if (!s)
+	if (!s || !request || json_object_set_new(request, "descriptors", json_array())) {
+		json_decref(request);
+		free(s);
 		return lp_fail_errno(err, "a mount");
-	*s = (struct lp_served){.devices = d, .trace_fd = -1, .events = -1,
-				.wake = wake, .background = what->background};
+	}
+	*s = (struct lp_served){.serving = serving, .devices = serving->devices, .trace_fd = -1,
+				.events = -1, .background = what->background, .request = request,
+				.read_timeout_ns = what->read_timeout_ns,
+				.local = LP_LOCAL_EMPTY};
 	snprintf(s->at, sizeof(s->at), "%s", what->at);
+	*out = s;
+	return LP_OK;
+}
+
+enum lp_code lp_served_open(struct lp_served **out, const struct lp_serving *serving,
+			    const struct lp_serve *what, int *mounted, struct lp_err *err)
+{
+	struct lp_served *s;
+
+	if (make(&s, serving, what, err))
+		return err->code;
 	if (what->trace >= 0)
 		s->trace_fd = fcntl(what->trace, F_DUPFD_CLOEXEC, 3);
 	if (what->events >= 0)
@@ -250,6 +292,44 @@ enum lp_code lp_served_open(struct lp_served **out, struct lp_devices *d,
 	}
 	*out = s;
 	return LP_OK;
+}
+
+static enum lp_code resume_all(struct lp_served *s, const struct lp_serve *what,
+			       struct lp_err *err)
+{
+	if (lp_local_open(&s->local, s->devices->store, &what->image, err) ||
+	    take_devices(s, err) || lp_served_close_gate(s, err) || lp_served_attach(s, err))
+		return err->code;
+	return LP_OK;
+}
+
+enum lp_code lp_served_resume(struct lp_served **out, const struct lp_serving *serving,
+			      const struct lp_kept_record *kept, struct lp_err *err)
+{
+	const struct lp_packet none = {.nfd = 0};
+	json_t *request = json_object_get(kept->document, "request");
+	const json_t *names = json_object_get(kept->document, "kernel"), *name;
+	struct lp_serve what = {0};
+	struct lp_served *s;
+	size_t i;
+
+	if (lp_serve_read(request, &none, &what, err) || make(&s, serving, &what, err))
+		return err->code;
+	json_array_foreach(names, i, name)
+		if (i < LP_KERNEL_NAMES)
+			snprintf(s->kernel.name[i], sizeof(s->kernel.name[i]), "%s",
+				 json_string_value(name));
+	s->prefetched = true;
+	*out = s;
+	if (!lp_kernel_alive(&s->kernel) || !resume_all(s, &what, err))
+		return LP_OK;
+	s->background = false;
+	return err->code;
+}
+
+bool lp_served_by_kernel(const struct lp_served *s)
+{
+	return *s->kernel.name[0];
 }
 
 static void unmounted(struct lp_served *s)
@@ -283,12 +363,21 @@ static void give_back(struct lp_served *s)
 	}
 }
 
+static bool is_mounted(const struct lp_served *s)
+{
+	return s->fuse || lp_served_by_kernel(s);
+}
+
 bool lp_served_step(struct lp_served *s)
 {
 	const struct lp_events events = {.fd = s->events};
 
 	if (s->fuse && lp_fuse_ended(s->fuse))
 		unmounted(s);
+	if (lp_served_by_kernel(s) && !lp_kernel_alive(&s->kernel))
+		lp_served_kernel_gone(s);
+	if (lp_served_by_kernel(s))
+		lp_served_open_gate(s);
 	if (s->background && s->prefetched && !s->filling)
 		fill(s);
 	if (s->filling && !s->asked) {
@@ -298,9 +387,10 @@ bool lp_served_step(struct lp_served *s)
 		s->background = s->filling = false;
 	}
 	/* What is still under way for a mount that is gone ends when its devices go. */
-	if (!s->fuse && !s->background)
-		give_back(s);
-	return !s->fuse && !s->background && !s->asked;
+	if (is_mounted(s) || s->background)
+		return false;
+	give_back(s);
+	return !s->asked;
 }
 
 void lp_served_free(struct lp_served **sp)
@@ -311,7 +401,10 @@ void lp_served_free(struct lp_served **sp)
 	if (!s)
 		return;
 	lp_fuse_free(&s->fuse);
+	lp_served_kernel_gone(s);
 	give_back(s);
+	json_decref(s->request);
+	free(s->closed);
 	lp_local_free(&s->local);
 	lp_trace_free(&s->trace);
 	lp_fd_close(&s->trace_fd);
@@ -336,9 +429,10 @@ static json_t *device_json(const struct lp_held *h)
 
 json_t *lp_served_json(const struct lp_served *s)
 {
-	struct lp_fuse_count c = {0};
-	char image[LP_DIGEST_TEXT];
 	json_t *j, *devices = json_array();
+	struct lp_fuse_count c = {0};
+	struct lp_gate_count g;
+	char image[LP_DIGEST_TEXT];
 
 	for (size_t i = 0; i < s->local.nlayer; i++)
 		if (s->held[i])
@@ -347,9 +441,15 @@ json_t *lp_served_json(const struct lp_served *s)
 		lp_fuse_count(s->fuse, &c);
 	lp_digest_text(&s->local.manifest, image);
 	j = json_pack("{s:s, s:s, s:s, s:s, s:b, s:o}", "image", image, "name", s->local.name, "at",
-		      s->at, "mode", s->fuse ? "fuse" : "none", "background", s->background,
-		      "devices", devices);
-	if (j)
+		      s->at, "mode", s->fuse ? "fuse" : lp_served_by_kernel(s) ? "kernel" : "none",
+		      "background", s->background, "devices", devices);
+	lp_served_gate_count(s, &g);
+	if (j && lp_served_by_kernel(s))
+		json_object_set_new(j, "gate",
+				    json_pack("{s:I, s:I, s:I}", "events", (json_int_t)g.events,
+					      "waited", (json_int_t)g.waited, "failed",
+					      (json_int_t)g.failed));
+	else if (j)
 		json_object_set_new(j, "fuse",
 				    json_pack("{s:I, s:I, s:I, s:I}", "reads", (json_int_t)c.reads,
 					      "read_bytes", (json_int_t)c.read_bytes, "waited",

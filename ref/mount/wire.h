@@ -51,7 +51,8 @@ LP_MUST_CHECK enum lp_code lp_wire_memfd(const void *p, size_t n, int *fd, struc
 
 /* What the keeper and its worker say to each other. */
 enum lp_msg_op {
-	LP_MSG_ATTACH = 1,	/* devices and where they come from: a memfd of JSON */
+	LP_MSG_GIVE = 1,	/* device: the descriptor that its data is to be written by */
+	LP_MSG_ATTACH,		/* devices, given before, and where they come from: a memfd of JSON */
 	LP_MSG_WANT,		/* device, off, bytes at priority value[0] */
 	LP_MSG_PREFETCH,	/* a memfd of struct lp_msg_run: one after the other */
 	LP_MSG_FILL,		/* the whole device, yielding to everything else */

@@ -6,6 +6,7 @@
 
 #include <malloc.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,13 @@ struct slot {
 	uint32_t index;		/* the loader's */
 };
 
+/* Descriptors that wait to be attached. */
+struct given {
+	struct given *next;
+	uint32_t number;
+	int fd;
+};
+
 struct worker {
 	struct lp_store *store;
 	struct lp_loader *loader;
@@ -39,6 +47,7 @@ struct worker {
 	struct source *source;
 	struct slot **slot;	/* [nslot] by the keeper's number; NULL: none */
 	size_t nslot;
+	struct given *given;
 	int socket;
 	bool dirty;		/* something was asked for since the last sync */
 	_Atomic size_t asked;	/* questions that have no answer yet */
@@ -237,6 +246,38 @@ static enum lp_code add(struct worker *w, struct slot *s, const struct lp_digest
 	return lp_loader_add_file(w->loader, &s->device, fd, &s->index, err);
 }
 
+/* The descriptor that was given for @number, the caller's; -1: none was. */
+static int take_given(struct worker *w, uint32_t number)
+{
+	int fd = -1;
+
+	for (struct given **at = &w->given; *at && fd < 0;) {
+		struct given *g = *at;
+
+		if (g->number != number) {
+			at = &g->next;
+			continue;
+		}
+		fd = g->fd;
+		*at = g->next;
+		free(g);
+	}
+	return fd;
+}
+
+static enum lp_code give(struct worker *w, const struct lp_msg *m, int fd, struct lp_err *err)
+{
+	struct given *g = calloc(1, sizeof(*g));
+
+	if (!g)
+		return lp_fail_errno(err, "a descriptor");
+	lp_fd_close(&(int){take_given(w, m->device)});
+	*g = (struct given){.next = w->given, .number = m->device,
+			    .fd = fcntl(fd, F_DUPFD_CLOEXEC, 3)};
+	w->given = g;
+	return LP_OK;
+}
+
 static enum lp_code attach_one(struct worker *w, const json_t *j, struct source *from,
 			       struct lp_err *err)
 {
@@ -244,6 +285,7 @@ static enum lp_code attach_one(struct worker *w, const json_t *j, struct source 
 	uint64_t number = 0;
 	struct lp_digest blob = {0};
 	struct slot *s;
+	int data;
 
 	if (lp_json_string(j, "name", LP_JSON_REQUIRED, RULE, &name, err) ||
 	    lp_json_u64(j, "number", LP_JSON_REQUIRED, RULE, &number, err) ||
@@ -254,7 +296,11 @@ static enum lp_code attach_one(struct worker *w, const json_t *j, struct source 
 	if (!s)
 		return lp_fail_errno(err, "a device");
 	s->from = from;
-	if (lp_device_open(&s->device, w->store, name, LP_DEVICE_WRITE, err)) {
+	data = take_given(w, (uint32_t)number);
+	if (data < 0)
+		lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE, "device %llu was not given",
+			(unsigned long long)number);
+	if (data < 0 || lp_device_adopt(&s->device, w->store, name, data, err)) {
 		free(s);
 		return err->code;
 	}
@@ -343,6 +389,9 @@ static void obey(struct worker *w, const struct lp_msg *m, int fd)
 	w->dirty = w->dirty || later;
 	w->asked++;
 	switch (m->op) {
+	case LP_MSG_GIVE:
+		code = give(w, m, fd, &err);
+		break;
 	case LP_MSG_ATTACH:
 		code = attach(w, fd, &err);
 		break;
@@ -414,6 +463,8 @@ int lp_worker_run(struct lp_store *s, int socket, struct lp_worker_count *shared
 		code = serve(&w, &err);
 	for (uint32_t i = 0; i < w.nslot; i++)
 		drop(&w, i);
+	while (w.given)
+		lp_fd_close(&(int){take_given(&w, w.given->number)});
 	free(w.slot);
 	if (w.loader)
 		lp_loader_free(&w.loader);

@@ -3,8 +3,9 @@
  * worker - the process that fetches, decodes and verifies for the keeper.
  *
  * Hostile bytes are decoded here and nowhere else in a running mount: no new privileges, no
- * core, dead when the keeper is.  It opens devices by itself; ranges come back through the
- * live bitmap that both map, and an LP_MSG_DONE.
+ * core, dead when the watchdog is.  It gets devices from the keeper; ranges come back through
+ * the live bitmap that both map, and an LP_MSG_DONE.  It may die at any time: what it was
+ * asked is asked again of the next one.
  */
 #ifndef LP_WORKER_H
 #define LP_WORKER_H
@@ -22,7 +23,8 @@ struct lp_worker_count {
  * lp_worker_run - serve until the keeper hangs up; returns the exit status.
  *
  * @s       the store, opened before the fork
- * @socket  SOCK_SEQPACKET, of struct lp_msg.  LP_MSG_ATTACH carries a memfd of
+ * @socket  SOCK_SEQPACKET, of struct lp_msg.  LP_MSG_GIVE carries a descriptor, LP_MSG_ATTACH
+ *          a memfd of
  *          {"image": REFERENCE, "devices": [{"number", "name", "blob", "blob_bytes"}],
  *          and what lp_registry_options has}
  */

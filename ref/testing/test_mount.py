@@ -14,6 +14,9 @@ import pytest
 from conftest import LAZYPULL, lines_of, root_only, run, tree
 
 
+BIG = bytes(range(256)) * 40_000
+
+
 def status(store):
     return json.loads(run(LAZYPULL, "status", "--json", f"--store={store}"))
 
@@ -26,12 +29,15 @@ def until(check, seconds=20):
 
 
 class Mount:
-    """An image at a directory, for a with statement; unmounted at its end, whatever happens."""
+    """An image at a directory, for a with statement; unmounted at its end, whatever happens.
+
+    By FUSE, unless an option says otherwise.
+    """
 
     def __init__(self, store, image, at, *options):
         self.store, self.at = store, at
         at.mkdir(exist_ok=True)
-        run(LAZYPULL, "mount", f"--store={store}", *options, image, at)
+        run(LAZYPULL, "mount", f"--store={store}", "--mount=fuse", *options, image, at)
 
     def __enter__(self):
         return self
@@ -48,7 +54,7 @@ def host(zoo, zoo_estargz):
         yield registry.host
 
 
-@pytest.mark.parametrize("mode", ["fuse", "extract"])
+@pytest.mark.parametrize("mode", ["kernel", "fuse", "extract"])
 @pytest.mark.parametrize("image", ["legacy", "lazy"])
 def test_tree(host, tmp_path, image, mode):
     """What is mounted is what the image says, also its times, links, xattrs and digests."""
@@ -148,20 +154,18 @@ def test_keeper_killed(host, tmp_path):
             (m.at / "d" / "big").read_bytes()
         assert e.value.errno in (errno.ENOTCONN, errno.ECONNABORTED)
     with Mount(store, f"{host}/lazy", tmp_path / "again") as m:
-        assert (m.at / "d" / "big").read_bytes() == bytes(range(256)) * 40_000
+        assert (m.at / "d" / "big").read_bytes() == BIG
 
 
 def test_worker_killed(host, tmp_path):
-    """What is there is served, what is not is an error and never zeros."""
+    """The next worker goes on; a reader notices nothing."""
     store = tmp_path / "s"
     with Mount(store, f"{host}/lazy", tmp_path / "at", "--prefetch=none") as m:
         assert (m.at / "d" / "small").read_bytes() == b"another\n"
-        os.kill(status(store)["worker"], signal.SIGKILL)
-        until(lambda: status(store)["worker"] == 0)
-        assert (m.at / "d" / "small").read_bytes() == b"another\n"
-        with pytest.raises(OSError) as e:
-            (m.at / "d" / "big").read_bytes()
-        assert e.value.errno == errno.EIO
+        worker = status(store)["worker"]
+        os.kill(worker, signal.SIGKILL)
+        assert (m.at / "d" / "big").read_bytes() == BIG
+        assert status(store)["worker"] not in (0, worker)
 
 
 def test_registry_gone(zoo_estargz, tmp_path):
