@@ -369,6 +369,18 @@ size_t lp_gate_leave(struct lp_gate *g, struct lp_held *h)
 	return 0;
 }
 
+bool lp_gate_asks(struct lp_gate *g, const struct lp_held *h)
+{
+	const struct gated *d;
+	bool asks;
+
+	pthread_mutex_lock(&g->lock);
+	d = gated_of(g, h);
+	asks = d && d->marked;
+	pthread_mutex_unlock(&g->lock);
+	return asks;
+}
+
 void lp_gate_open_wide(struct lp_gate *g, struct lp_held *h)
 {
 	struct gated *d;

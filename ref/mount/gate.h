@@ -72,6 +72,9 @@ LP_MUST_CHECK enum lp_code lp_gate_close(struct lp_gate *g, struct lp_held *h,
  */
 size_t lp_gate_leave(struct lp_gate *g, struct lp_held *h);
 
+/* Does @h raise events? */
+bool lp_gate_asks(struct lp_gate *g, const struct lp_held *h);
+
 /*
  * lp_gate_open_wide - all of @h is there, and survives a crash: readers need not ask any more.
  *

@@ -85,7 +85,7 @@ void lp_served_open_gate(struct lp_served *s)
 	for (size_t i = 0; i < s->local.nlayer; i++) {
 		struct lp_held *h = s->held[i];
 
-		if (!s->closed[i] || !lp_held_complete(h))
+		if (!s->closed[i] || !lp_gate_asks(s->serving->gate, h) || !lp_held_complete(h))
 			continue;
 		/* The next try is at the next step: until then its readers ask. */
 		if (lp_device_sync(&h->device, &err))

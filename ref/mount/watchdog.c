@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -75,12 +74,14 @@ static enum lp_code start_listening(struct lp_watchdog *w, struct lp_err *err)
 /* The children inherit these. */
 static void settle(void)
 {
+	const struct rlimit core = {0, 0}; /* there are credentials in the documents */
 	struct rlimit files;
 
 	mallopt(M_ARENA_MAX, 1);
 	mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
 	mallopt(M_TRIM_THRESHOLD, MMAP_THRESHOLD);
 	umask(077);
+	setrlimit(RLIMIT_CORE, &core);
 	if (!getrlimit(RLIMIT_NOFILE, &files)) {
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
@@ -297,7 +298,6 @@ int lp_watchdog_run(struct lp_store *s, int ready, int again)
 	const char *word = code ? err.msg : "ok";
 
 	d.program[n > 0 ? n : 0] = 0;
-	prctl(PR_SET_DUMPABLE, 0);
 	if (ready >= 0 && write(ready, word, strlen(word)) < 0)
 		lp_log_say(NAME, "nobody waits");
 	lp_fd_close(&ready);
