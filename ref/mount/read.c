@@ -104,6 +104,14 @@ static void forget(struct lp_fuse *f)
 	pthread_mutex_unlock(&f->lock);
 }
 
+/* What the reader is told of a failure of the worker: a full disk is not a broken one. */
+static int reason(enum lp_code code, int sys)
+{
+	bool told = sys == EINTR || sys == ENOSPC || sys == EDQUOT;
+
+	return code == LP_ESYSTEM && told ? sys : EIO;
+}
+
 static void arrived(struct lp_wait *w, enum lp_code code, int sys)
 {
 	struct miss *m = (struct miss *)w;
@@ -113,7 +121,7 @@ static void arrived(struct lp_wait *w, enum lp_code code, int sys)
 	fuse_req_interrupt_func(m->req, NULL, NULL);
 	/* A promise that was not kept is an error, never zeros. */
 	if (code || !ready(f, &m->asked)) {
-		fail(f, m->req, code == LP_ESYSTEM && sys == EINTR ? EINTR : EIO);
+		fail(f, m->req, reason(code, sys));
 		free(m);
 	} else {
 		serve(f, m->req, m, &m->inode, m->off, m->bytes);
