@@ -393,7 +393,8 @@ static enum lp_code put_documents(const struct publication *p, struct lp_err *er
 	return lp_local_save(&p->local, p->stage, err);
 }
 
-static enum lp_code build(struct publication *p, struct lp_err *err)
+/* @guard  out: keeps prune off the devices until the image is there */
+static enum lp_code build(struct publication *p, int *guard, struct lp_err *err)
 {
 	struct work *w = NULL;
 	enum lp_code rc;
@@ -402,6 +403,7 @@ static enum lp_code build(struct publication *p, struct lp_err *err)
 	p->local.manifest = p->image->digest;
 	lp_reference_text(&p->image->ref, p->local.name);
 	if (!(rc = plan(p, &w, &n, err)) && !(rc = run_works(p, w, n, err)) &&
+	    !(rc = lp_store_guard(p->store, false, guard, err)) &&
 	    !(rc = keep_devices(p, w, n, err)) && !(rc = merge(p, w, n, err)) &&
 	    !(rc = collect_runs(p, w, n, err)))
 		rc = put_documents(p, err);
@@ -425,7 +427,7 @@ enum lp_code lp_publish(struct lp_image *i, struct lp_store *s,
 	struct publication p = {.image = i, .store = s, .o = *o, .stage = -1,
 				.local = LP_LOCAL_EMPTY,
 				.options = {.allow_unverified = o->allow_unverified}};
-	LP_AUTO(lp_fd_close) int lock = -1, stage = -1;
+	LP_AUTO(lp_fd_close) int lock = -1, stage = -1, guard = -1;
 	char final[LP_STORE_NAME], staged[LP_STAGE_NAME], name[LP_REFERENCE_TEXT];
 	enum lp_code rc;
 
@@ -438,7 +440,7 @@ enum lp_code lp_publish(struct lp_image *i, struct lp_store *s,
 	if (lp_store_stage(s, staged, &stage, err))
 		return err->code;
 	p.stage = stage;
-	rc = build(&p, err);
+	rc = build(&p, &guard, err);
 	lp_local_free(&p.local);
 	if (rc) {
 		drop(s, staged);

@@ -109,6 +109,16 @@ enum lp_code lp_store_lock(struct lp_store *s, const char *name, int *fd, struct
 		       TRIES);
 }
 
+enum lp_code lp_store_guard(struct lp_store *s, bool alone, int *fd, struct lp_err *err)
+{
+	*fd = openat(s->dir, "devices", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*fd >= 0 && !lock(*fd, alone ? LOCK_EX : LOCK_SH))
+		return LP_OK;
+	lp_fail_errno(err, "lock the devices");
+	lp_fd_close(fd);
+	return err->code;
+}
+
 /* Sync the directory that holds @name. */
 static enum lp_code sync_parent(struct lp_store *s, const char *name, struct lp_err *err)
 {

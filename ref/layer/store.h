@@ -113,6 +113,15 @@ LP_MUST_CHECK enum lp_code lp_store_lock(struct lp_store *s, const char *name, i
 					 struct lp_err *err);
 
 /*
+ * lp_store_guard - between devices that appear and the image that names them, prune stays out.
+ *
+ * Until @fd is closed: shared, for whoever publishes an image, or @alone, for whoever removes
+ * what no image names.  Waits.
+ */
+LP_MUST_CHECK enum lp_code lp_store_guard(struct lp_store *s, bool alone, int *fd,
+					 struct lp_err *err);
+
+/*
  * Remember and look up what @image_name was resolved to.
  *
  * LP_EMISSING  it never was        LP_EFORMAT  store.names.json: somebody damaged the file

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -134,6 +135,24 @@ static void check_stage(void)
 	CHECK(lp_store_remove(&s, "layers/a", &err) == LP_EMISSING, "there is nothing to remove");
 	close(dir);
 	close(dir2);
+}
+
+static void check_guard(void)
+{
+	LP_AUTO(lp_store_free) struct lp_store s = {0};
+	LP_AUTO(lp_fd_close) int one = -1, two = -1, other = -1;
+	struct lp_err err = {0};
+
+	if (!open_store(&s))
+		return;
+	other = openat(s.dir, "devices", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CHECK(!lp_store_guard(&s, false, &one, &err) && !lp_store_guard(&s, false, &two, &err),
+	      "two publish at a time %s", err.msg);
+	CHECK(flock(other, LOCK_EX | LOCK_NB), "nobody removes meanwhile");
+	lp_fd_close(&one);
+	lp_fd_close(&two);
+	CHECK(!lp_store_guard(&s, true, &one, &err) && flock(other, LOCK_SH | LOCK_NB),
+	      "who removes is alone %s", err.msg);
 }
 
 /* A child that stages, is seen, and dies; and one that holds a lock. */
@@ -303,6 +322,7 @@ int main(void)
 	check_owner();
 	check_names();
 	check_stage();
+	check_guard();
 	check_two_processes();
 	check_sweep_run();
 	check_sweep_orphans();
