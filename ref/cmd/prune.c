@@ -2,23 +2,27 @@
 #include "cmd/cmd.h"
 
 #include "cmd/common.h"
-#include "image/local.h"
+#include "cmd/inventory.h"
+#include "layer/device.h"
 #include "mount/unpacked.h"
 
-#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 
 struct args {
 	const char *store;
+	uint64_t max_bytes;
 	bool json, keep_images;
 };
 
 static const struct lp_option table[] = {
 	{"store", 0, LP_OPT_TEXT, offsetof(struct args, store), "DIR", "where images are kept"},
+	{"max-bytes", 0, LP_OPT_BYTES, offsetof(struct args, max_bytes), "SIZE",
+	 "stop when the store takes no more: the longest unused go first (0)"},
 	{"dangling", 0, LP_OPT_FLAG, offsetof(struct args, keep_images), NULL,
 	 "keep images; remove only data that no image names"},
 	{"json", 0, LP_OPT_FLAG, offsetof(struct args, json), NULL, "what was removed, as JSON lines"},
@@ -35,134 +39,104 @@ static const struct lp_usage usage = {
 	.most = 0,
 };
 
-/* Names below a folder of the store that images still need, one behind the other. */
-struct needed {
-	struct lp_buf text;
-};
-
-#define NEEDED_MAX ((size_t)64 << 20) /* bytes, ours: 300,000 names */
-
-static bool is_needed(const struct needed *n, const char *name)
+static enum lp_code drop_device(struct lp_store *s, const char *name, bool *gone,
+				struct lp_err *err)
 {
-	for (size_t at = 0; at < n->text.len; at += strlen((char *)n->text.p + at) + 1)
-		if (!strcmp((char *)n->text.p + at, name))
-			return true;
-	return false;
+	enum lp_code code = lp_device_remove(s, name, err);
+
+	*gone = !code;
+	return code == LP_ESYSTEM && err->sys == EWOULDBLOCK ? LP_OK : code;
 }
 
-static enum lp_code need(struct needed *n, const char *name, struct lp_err *err)
+/* An image, or an unpacked layer: *gone unless somebody holds a lock on it, or has it mounted. */
+static enum lp_code drop_directory(struct lp_store *s, const struct lp_item *item, bool *gone,
+				   struct lp_err *err)
 {
-	return lp_buf_add(&n->text, name, strlen(name) + 1, NEEDED_MAX, err);
-}
+	LP_AUTO(lp_fd_close) int fd = openat(s->dir, item->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-/* The devices that the image @manifest names. */
-static enum lp_code need_devices(struct needed *n, struct lp_store *s,
-				 const struct lp_digest *manifest, struct lp_err *err)
-{
-	LP_AUTO(lp_local_free) struct lp_local l = LP_LOCAL_EMPTY;
-	struct lp_err unusable;
-
-	if (lp_local_open(&l, s, manifest, &unusable))
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) ||
+	    (item->unpacked && lp_unpacked_mounted(&item->manifest)))
 		return LP_OK;
-	for (size_t i = 0; i < l.nlayer; i++)
-		if (need(n, l.layer[i].device, err))
+	*gone = true;
+	return lp_store_remove(s, item->name, err);
+}
+
+static enum lp_code drop(const struct args *a, struct lp_store *s, struct lp_inventory *v,
+			 size_t i, struct lp_err *err)
+{
+	size_t n;
+	const struct lp_item *item = lp_inventory_items(v, &n) + i;
+	bool gone = false;
+	enum lp_code code = strncmp(item->name, "devices/", 8) ? drop_directory(s, item, &gone, err)
+							       : drop_device(s, item->name, &gone, err);
+
+	if (code || !gone)
+		return code;
+	lp_inventory_drop(v, i);
+	printf(a->json ? "{\"removed\":\"%s\",\"bytes\":%llu}\n" : "%s\n", item->name,
+	       (unsigned long long)item->bytes);
+	return LP_OK;
+}
+
+static enum lp_code drop_dangling(const struct args *a, struct lp_store *s,
+				  struct lp_inventory *v, struct lp_err *err)
+{
+	size_t n;
+	const struct lp_item *item = lp_inventory_items(v, &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (!item[i].image && !item[i].gone && !item[i].users && drop(a, s, v, i, err))
 			return err->code;
 	return LP_OK;
 }
 
-/* The unpacked layers that the image @manifest names. */
-static enum lp_code need_layers(struct needed *n, struct lp_store *s,
-				const struct lp_digest *manifest, struct lp_err *err)
+/* The image that was not used for the longest time and was not @tried; @n: none. */
+static size_t oldest(const struct lp_item *item, size_t n, const bool *tried)
 {
-	LP_AUTO(lp_unpacked_free) struct lp_unpacked u = LP_UNPACKED_EMPTY;
-	char layer[LP_STORE_NAME];
-	struct lp_err unusable;
+	size_t best = n;
 
-	if (lp_unpacked_open(&u, s, manifest, &unusable))
-		return LP_OK;
-	for (size_t i = 0; i < u.config.ndiffid; i++) {
-		lp_store_layer_name(&u.config.diffid[i], layer);
-		if (need(n, layer, err))
-			return err->code;
+	for (size_t i = 0; i < n; i++)
+		if (item[i].image && !tried[i] &&
+		    (best == n || item[i].used_ns < item[best].used_ns))
+			best = i;
+	return best;
+}
+
+static enum lp_code drop_all(const struct args *a, struct lp_store *s, struct lp_inventory *v,
+			     struct lp_err *err)
+{
+	size_t n;
+	const struct lp_item *item = lp_inventory_items(v, &n);
+	bool *tried = calloc(n + 1, sizeof(*tried));
+	enum lp_code rc = tried ? LP_OK : lp_fail_errno(err, "memory for %zu items", n);
+
+	rc = rc ? rc : drop_dangling(a, s, v, err);
+	while (!rc && !a->keep_images && (!a->max_bytes || lp_inventory_bytes(v) > a->max_bytes)) {
+		size_t i = oldest(item, n, tried);
+
+		if (i == n)
+			break;
+		tried[i] = true;
+		rc = drop(a, s, v, i, err);
+		rc = rc ? rc : drop_dangling(a, s, v, err);
 	}
-	return LP_OK;
-}
-
-/* Remove @name unless somebody holds a lock on it, or it is @manifest's and mounted. */
-static enum lp_code drop(const struct args *a, struct lp_store *s, const char *name,
-			 const struct lp_digest *manifest, struct lp_err *err)
-{
-	LP_AUTO(lp_fd_close) int fd = openat(s->dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) || (manifest && lp_unpacked_mounted(manifest)))
-		return LP_OK;
-	if (lp_store_remove(s, name, err))
-		return err->code;
-	printf(a->json ? "{\"removed\":\"%s\"}\n" : "%s\n", name);
-	return LP_OK;
-}
-
-/* A folder of images, or one of data that images name. */
-struct folder {
-	const char *name;
-	enum lp_code (*need)(struct needed *n, struct lp_store *s,
-			     const struct lp_digest *manifest, struct lp_err *err);
-	bool mounted_by_path;	/* by no process that holds a lock */
-};
-
-static const struct folder folders[] = {
-	{"images", need_devices, false},
-	{"unpacked", need_layers, true},
-	{"devices", NULL, false},
-	{"layers", NULL, false},
-};
-
-static enum lp_code visit(const struct args *a, struct lp_store *s, const struct folder *f,
-			  const char *base, struct needed *n, struct lp_err *err)
-{
-	char name[LP_STORE_NAME + NAME_MAX];
-	struct lp_digest manifest;
-	struct lp_err unusable;
-
-	snprintf(name, sizeof(name), "%s/%s", f->name, base);
-	if (!f->need)
-		return is_needed(n, name) ? LP_OK : drop(a, s, name, NULL, err);
-	if (lp_store_manifest(base, &manifest, &unusable))
-		return LP_OK;
-	if (!a->keep_images && drop(a, s, name, f->mounted_by_path ? &manifest : NULL, err))
-		return err->code;
-	return lp_store_has(s, name) ? f->need(n, s, &manifest, err) : LP_OK;
-}
-
-static enum lp_code for_each(const struct args *a, struct lp_store *s, const struct folder *f,
-			     struct needed *n, struct lp_err *err)
-{
-	int fd = openat(s->dir, f->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	enum lp_code rc = LP_OK;
-	const struct dirent *e;
-
-	while (!rc && dir && (e = readdir(dir)))
-		if (e->d_name[0] != '.')
-			rc = visit(a, s, f, e->d_name, n, err);
-	if (dir)
-		closedir(dir);
+	free(tried);
 	return rc;
 }
 
 static enum lp_code prune(const struct args *a, struct lp_err *err)
 {
 	LP_AUTO(lp_store_free) struct lp_store s = {.dir = -1};
-	struct needed n = {.text = {0}};
-	enum lp_code rc = LP_OK;
+	LP_AUTO(lp_inventory_free) struct lp_inventory v = {.items = {0}};
+	LP_AUTO(lp_fd_close) int guard = -1;
 
-	if (lp_store_open(&s, a->store, err))
+	if (lp_store_open(&s, a->store, err) || lp_store_guard(&s, true, &guard, err) ||
+	    lp_inventory_take(&v, &s, err) || drop_all(a, &s, &v, err))
 		return err->code;
-	for (size_t i = 0; !rc && i < sizeof(folders) / sizeof(folders[0]); i++)
-		rc = for_each(a, &s, &folders[i], &n, err);
-	rc = rc ? rc : lp_store_sweep(&s, err);
-	lp_buf_free(&n.text);
-	return rc;
+	if (a->max_bytes && lp_inventory_bytes(&v) > a->max_bytes)
+		lp_log_say(usage.program, "%llu bytes are in use and stay",
+			   (unsigned long long)lp_inventory_bytes(&v));
+	return lp_store_sweep(&s, err);
 }
 
 int lp_cmd_prune(int argc, char **argv)

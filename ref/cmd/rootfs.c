@@ -3,6 +3,7 @@
 
 #include "image/list.h"
 #include "image/publish.h"
+#include "layer/usage.h"
 #include "mount/gate.h"
 #include "mount/kernel.h"
 #include "mount/origin.h"
@@ -209,6 +210,7 @@ void lp_rootfs_free(struct lp_rootfs *r)
 	lp_settler_free(&r->settler);
 	lp_client_free(&r->client);
 	lp_local_free(&r->local);
+	lp_usage_touch(r->unpacked.dir);
 	lp_unpacked_free(&r->unpacked);
 	lp_image_free(&r->image);
 	lp_store_free(&r->store);

@@ -2,6 +2,7 @@
 #include "mount/served.h"
 
 #include "base/log.h"
+#include "layer/usage.h"
 #include "mount/origin.h"
 #include "mount/request.h"
 
@@ -238,6 +239,7 @@ static enum lp_code open_all(struct lp_served *s, const struct lp_serve *what, i
 	if (lp_local_open(&s->local, s->devices->store, &what->image, err) ||
 	    take_devices(s, err) || begin_attach(s, &call, &begun, err))
 		return err->code;
+	lp_usage_touch(s->local.dir);
 	code = what->kernel ? lp_served_kernel_mount(s, &made, err)
 			    : mount_fuse(s, what, &made, err);
 	/* The call ends in any case; the first failure is the one that is told. */
@@ -405,6 +407,7 @@ void lp_served_free(struct lp_served **sp)
 	give_back(s);
 	json_decref(s->request);
 	free(s->closed);
+	lp_usage_touch(s->local.dir);
 	lp_local_free(&s->local);
 	lp_trace_free(&s->trace);
 	lp_fd_close(&s->trace_fd);
