@@ -2,6 +2,7 @@
 #include "cmd/cmd.h"
 
 #include "cmd/common.h"
+#include "cmd/health.h"
 #include "format/format.h"
 #include "image/agree.h"
 #include "image/flatten.h"
@@ -21,11 +22,12 @@ static const struct lp_option table[] = {
 
 static const struct lp_usage usage = {
 	.program = "lazypull check",
-	.operands = "IMAGE",
-	.what = "verify everything of an image: documents, metadata, chunks, whole blobs",
+	.operands = "[IMAGE]",
+	.what = "verify everything of an image: documents, metadata, chunks, whole blobs; without one,\n"
+		"verify and mend the store: what is damaged is fetched again when it is wanted",
 	.table = table,
 	.order = LP_OPT_PERMUTE,
-	.least = 1,
+	.least = 0,
 	.most = 1,
 };
 
@@ -142,13 +144,67 @@ static enum lp_code check(const struct args *a, const char *name, struct lp_err 
 	return LP_OK;
 }
 
+static void tell_text(struct lp_audit *a, const char *name, const struct lp_err *what,
+		      const char *remedy)
+{
+	(void)a;
+	printf("%s: %s%s%s%s: %s\n", name, what->msg, what->rule ? " [" : "",
+	       what->rule ? what->rule : "", what->rule ? "]" : "",
+	       remedy ? remedy : "in use: it stays as it is");
+}
+
+static void print_line(json_t *j)
+{
+	if (j)
+		json_dumpf(j, stdout, JSON_COMPACT);
+	putchar('\n');
+	json_decref(j);
+}
+
+static void tell_json(struct lp_audit *a, const char *name, const struct lp_err *what,
+		      const char *remedy)
+{
+	(void)a;
+	print_line(json_pack("{s:s, s:s, s:s?, s:s, s:s?}", "damaged", name, "code",
+			     lp_code_name(what->code), "rule", what->rule, "message", what->msg,
+			     "remedy", remedy));
+}
+
+/* The store itself; 1 when something was damaged, mended or not. */
+static enum lp_code check_store(const struct args *a, struct lp_err *err)
+{
+	LP_AUTO(lp_store_free) struct lp_store s = {.dir = -1};
+	struct lp_health h = {.audit = {.tell = a->common.json ? tell_json : tell_text}};
+	const struct lp_audit *u = &h.audit;
+
+	if (lp_store_open(&s, a->common.store, err) || lp_health_check(&h, &s, err))
+		return err->code;
+	if (a->common.json)
+		print_line(json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "images",
+				     (json_int_t)h.images, "devices", (json_int_t)u->devices,
+				     "chunks", (json_int_t)u->chunks, "bytes",
+				     (json_int_t)u->bytes, "found", (json_int_t)u->damaged,
+				     "left", (json_int_t)u->left));
+	else
+		printf("%llu images, %llu devices, %llu chunks of %llu bytes verified\n",
+		       (unsigned long long)h.images, (unsigned long long)u->devices,
+		       (unsigned long long)u->chunks, (unsigned long long)u->bytes);
+	if (u->damaged)
+		return lp_fail(err, LP_EDIGEST, LP_NO_OFFSET, NULL,
+			       "%llu damaged, of which %llu stay so", (unsigned long long)u->damaged,
+			       (unsigned long long)u->left);
+	return LP_OK;
+}
+
 int lp_cmd_check(int argc, char **argv)
 {
 	struct args a = {.common = {.store = NULL}};
 	struct lp_err err = {0};
+	enum lp_code code;
 	int operand, status;
 
 	if (!lp_common_parse(&usage, argc, argv, &a, &operand, &status))
 		return status;
-	return lp_common_end(&usage, check(&a, argv[operand], &err), &err, a.common.json);
+	code = operand < argc ? check(&a, argv[operand], &err) : check_store(&a, &err);
+	return lp_common_end(&usage, code, &err, a.common.json);
 }

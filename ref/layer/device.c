@@ -364,12 +364,13 @@ void lp_device_count(const struct lp_device *d, uint32_t *chunks, uint64_t *byte
 	}
 }
 
-enum lp_code lp_device_verify(struct lp_device *d, uint32_t i, struct lp_err *err)
+/* Hash what lies at the place of chunk @i. */
+static enum lp_code hash_chunk(const struct lp_device *d, uint32_t i, struct lp_digest *out,
+			       struct lp_err *err)
 {
 	const struct lp_chunk *c = &d->table.layer.chunk[i];
 	LP_AUTO(lp_hash_free) struct lp_hash hash = {0};
 	uint8_t piece[PIECE_BYTES];
-	struct lp_digest got;
 
 	if (lp_hash_begin(&hash, (enum lp_alg)c->alg, err))
 		return err->code;
@@ -379,7 +380,16 @@ enum lp_code lp_device_verify(struct lp_device *d, uint32_t i, struct lp_err *er
 			return err->code;
 		lp_hash_add(&hash, piece, (size_t)n);
 	}
-	lp_hash_end(&hash, &got);
+	lp_hash_end(&hash, out);
+	return LP_OK;
+}
+
+enum lp_code lp_device_verify(struct lp_device *d, uint32_t i, struct lp_err *err)
+{
+	struct lp_digest got;
+
+	if (hash_chunk(d, i, &got, err))
+		return err->code;
 	if (compare(d, i, &got, "store.device.chunk", err)) {
 		atomic_fetch_and_explicit(&d->live.word[i / 64], ~((uint64_t)1 << i % 64),
 					  memory_order_acq_rel);
@@ -387,6 +397,17 @@ enum lp_code lp_device_verify(struct lp_device *d, uint32_t i, struct lp_err *er
 		return err->code;
 	}
 	return LP_OK;
+}
+
+bool lp_device_recover(struct lp_device *d, uint32_t i)
+{
+	struct lp_digest got;
+	struct lp_err absent;
+
+	if (hash_chunk(d, i, &got, &absent) || compare(d, i, &got, RULE_CHUNK, &absent))
+		return false;
+	set_bit(d, i);
+	return true;
 }
 
 enum lp_code lp_device_remove(struct lp_store *s, const char *name, struct lp_err *err)

@@ -107,6 +107,9 @@ LP_MUST_CHECK enum lp_code lp_device_sync(struct lp_device *d, struct lp_err *er
  */
 LP_MUST_CHECK enum lp_code lp_device_verify(struct lp_device *d, uint32_t i, struct lp_err *err);
 
+/* If what lies at the place of chunk @i has its digest, it is ready; true. */
+bool lp_device_recover(struct lp_device *d, uint32_t i);
+
 /*
  * lp_device_remove - remove a device that nobody has open, and its live bitmap.
  *

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a store keeps: prune by quota and last use."""
+"""What a store keeps: prune by quota and last use; check finds what was damaged, and mends it."""
 import json
 import os
 import random
@@ -119,3 +119,103 @@ def test_dangling_only(host, tmp_path):
     (store / "devices" / "README").write_text("not ours")
     assert prune(store, "--dangling") == ["devices"] and not orphan.exists()
     assert images(store) == ["a"] and (store / "devices" / "README").exists()
+
+
+def check(store, status=0):
+    """What `check` finds in the store: (lines of what is damaged, the sums)."""
+    done = subprocess.run([LAZYPULL, "check", f"--store={store}", "--json"], capture_output=True, text=True)
+    assert done.returncode == status, done.stdout + done.stderr
+    *lines, sums = [json.loads(line) for line in done.stdout.splitlines()]
+    return lines, sums
+
+
+def flip(path, at=-40):
+    """Change one byte of a file; a negative place counts from its end."""
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    with open(path, "r+b") as f:
+        f.write(data)
+
+
+def cut(path, _=0):
+    with open(path, "r+b") as f:
+        f.truncate(path.stat().st_size - 4096)
+
+
+def grow(path, _=0):
+    with open(path, "r+b") as f:
+        f.truncate(path.stat().st_size + 4096)
+
+
+def double(path, _=0):
+    path.write_bytes(2 * path.read_bytes())
+
+
+def remove(path, _=0):
+    path.unlink()
+
+
+DAMAGE = {    # how, in which file, which rules are told, is something fetched again
+    "data": (flip, "devices/*/data", 100, ["store.device.chunk"], True),
+    "data-end": (flip, "devices/*/data", -4000, ["store.device.chunk"], True),
+    "data-cut": (cut, "devices/*/data", 0, ["store.device.data", "store.device.chunk"], True),
+    "data-long": (grow, "devices/*/data", 0, ["store.device.data"], False),
+    "data-gone": (remove, "devices/*/data", 0, ["store.device.data", "store.device.chunk"], True),
+    "ready": (flip, "devices/*/ready", 70, ["store.device.ready"], False),
+    "ready-gone": (remove, "devices/*/ready", 0, ["store.device.ready"], False),
+    "table": (flip, "devices/*/table", 100, ["store.table.digest", "store.image.device"], True),
+    "table-gone": (remove, "devices/*/table", 0, [None, "store.image.device"], True),
+    "meta": (flip, "images/*/meta.erofs", 2000, ["store.image.meta"], True),
+    "meta-gone": (remove, "images/*/meta.erofs", 0, [None], True),
+    "config": (flip, "images/*/config.json", 5, ["store.image.config"], True),
+    "manifest": (flip, "images/*/manifest.json", 5, ["store.image.manifest"], True),
+    "image": (double, "images/*/image.json", 0, ["store.image.json"], True),
+    "image-gone": (remove, "images/*/image.json", 0, [None], True),
+    "names": (flip, "names.json", 0, ["store.names.json"], True),
+}
+
+
+@pytest.fixture(scope="module")
+def filled(host, work):
+    """A store with ab, complete, and nobody that has it open."""
+    store = work / "filled"
+    pull(store, host, "ab")
+    return store
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_damage_is_found_and_mended(host, filled, tmp_path, what):
+    how, where, at, rules, fetched = DAMAGE[what]
+    store, mount = tmp_path / "s", tmp_path / "at"
+    run("cp", "-a", filled, store)
+    assert check(store)[1]["found"] == 0
+    path = sorted(store.glob(where))[0]
+    how(path, at)
+    lines, sums = check(store, status=1)
+    assert sums["found"] == len(lines) and sums["left"] == 0
+    assert [line["rule"] for line in lines] == rules
+    assert all(line["remedy"] and line["message"] for line in lines)
+    assert check(store)[1]["found"] == 0
+    with Mount(store, f"{host}/ab", mount, "--prefetch=none"):
+        assert (mount / "a").read_bytes() == body("a") and (mount / "b").read_bytes() == body("b")
+        if not fetched:
+            assert status(store)["fetch"]["requests"] == 0
+        end(store, mount)
+    assert check(store)[1]["chunks"] > 0
+
+
+def test_what_is_mounted_is_not_taken_away(host, tmp_path):
+    store, at = tmp_path / "s", tmp_path / "at"
+    pull(store, host, "a")
+    with Mount(store, f"{host}/a", at, "--pull=never"):
+        sums = check(store)[1]
+        assert sums["found"] == 0 and sums["devices"] == sums["images"] == 1 and sums["bytes"] == len(body("a"))
+        flip(next(store.glob("images/*/config.json")), 5)
+        lines, sums = check(store, status=1)
+        assert sums["left"] == 1 and lines[0]["remedy"] is None
+        assert (at / "a").read_bytes() == body("a")
+        end(store, at)
+    lines, sums = check(store, status=1)
+    assert sums["left"] == 0 and lines[0]["remedy"]
+    text = run(LAZYPULL, "check", f"--store={store}")
+    assert text.startswith("0 images, 1 devices, ")
