@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "mount/trace.h"
 
+#include "mount/paths.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,17 +14,9 @@
 
 /* What was read of one file: its touches are [first, end) of the sorted ones. */
 struct file {
-	uint64_t nid, at, size;
+	uint64_t at;
 	size_t first, end;
-	size_t name;		/* offset in names + 1; 0: no name was found */
-};
-
-/* Collects the names of the files that were read. */
-struct namer {
-	struct lp_erofs_visitor visitor;
-	struct file *file;	/* [n] sorted by nid */
-	size_t n;
-	struct lp_buf name;
+	size_t path;		/* which one */
 };
 
 enum lp_code lp_trace_open(struct lp_trace *t, struct lp_err *err)
@@ -81,39 +75,19 @@ static int by_time(const void *x, const void *y)
 	return a->at < b->at ? -1 : a->at > b->at;
 }
 
-static int by_nid(const void *x, const void *y)
-{
-	const struct file *a = x, *b = y;
-
-	return a->nid < b->nid ? -1 : a->nid > b->nid;
-}
-
-static enum lp_code name_file(struct lp_erofs_visitor *v, const char *path,
-			      const struct lp_erofs_inode *inode, struct lp_err *err)
-{
-	struct namer *n = (struct namer *)v;
-	struct file key = {.nid = inode->nid}, *f;
-
-	if (!S_ISREG(inode->mode))
-		return LP_OK;
-	f = bsearch(&key, n->file, n->n, sizeof(key), by_nid);
-	if (!f || f->name || path[strcspn(path, "\t\n")])
-		return LP_OK;
-	f->name = n->name.len + 1;
-	f->size = inode->size;
-	return lp_buf_add(&n->name, path, strlen(path) + 1, TEXT_MAX, err);
-}
-
-/* Group sorted touches by file; @out has room for as many files as touches. */
-static size_t group(const struct lp_touch *t, size_t n, struct file *out)
+/* Group sorted touches by file; @out and @path have room for as many files as touches. */
+static size_t group(const struct lp_touch *t, size_t n, struct file *out, struct lp_path *path)
 {
 	size_t files = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		struct file *f;
 
-		if (!files || out[files - 1].nid != t[i].nid)
-			out[files++] = (struct file){.nid = t[i].nid, .at = t[i].at, .first = i};
+		if (!files || path[files - 1].nid != t[i].nid) {
+			path[files] = (struct lp_path){.nid = t[i].nid};
+			out[files] = (struct file){.at = t[i].at, .first = i, .path = files};
+			files++;
+		}
 		f = &out[files - 1];
 		f->at = t[i].at < f->at ? t[i].at : f->at;
 		f->end = i + 1;
@@ -121,13 +95,13 @@ static size_t group(const struct lp_touch *t, size_t n, struct file *out)
 	return files;
 }
 
-static enum lp_code put_line(struct lp_buf *out, const char *path, const struct file *f,
+static enum lp_code put_line(struct lp_buf *out, const char *path, uint64_t size,
 			     const uint64_t range[2], struct lp_err *err)
 {
 	char line[LINE_MAX_BYTES];
 	int n;
 
-	if (!range[0] && range[1] >= f->size)
+	if (!range[0] && range[1] >= size)
 		n = snprintf(line, sizeof(line), "%s\n", path);
 	else
 		n = snprintf(line, sizeof(line), "%s\t%" PRIu64 "\t%" PRIu64 "\n", path, range[0],
@@ -135,47 +109,64 @@ static enum lp_code put_line(struct lp_buf *out, const char *path, const struct 
 	return lp_buf_add(out, line, (size_t)n, TEXT_MAX, err);
 }
 
-/* The joined ranges of one file. */
-static enum lp_code put_file(struct lp_buf *out, const char *path, const struct file *f,
-			     const struct lp_touch *t, size_t *lines, struct lp_err *err)
+/* The joined ranges of one file of @size bytes; none where its name cannot be written. */
+static enum lp_code put_file(struct lp_buf *out, const char *path, uint64_t size,
+			     const struct file *f, const struct lp_touch *t, struct lp_err *err)
 {
+	if (!path || path[strcspn(path, "\t\n")])
+		return LP_OK;
 	for (size_t i = f->first; i < f->end;) {
 		uint64_t range[2] = {t[i].off, t[i].off + t[i].bytes};
 
 		for (i++; i < f->end && t[i].off <= range[1]; i++)
 			if (t[i].off + t[i].bytes > range[1])
 				range[1] = t[i].off + t[i].bytes;
-		if (put_line(out, path, f, range, err))
+		if (put_line(out, path, size, range, err))
 			return err->code;
-		++*lines;
 	}
 	return LP_OK;
+}
+
+static size_t count_lines(const struct lp_buf *text)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < text->len; i++)
+		n += text->p[i] == '\n';
+	return n;
 }
 
 enum lp_code lp_trace_write(struct lp_trace *t, const struct lp_erofs *tree, int fd, size_t *lines,
 			    struct lp_err *err)
 {
 	LP_AUTO(lp_buf_free) struct lp_buf files = {0};
+	LP_AUTO(lp_buf_free) struct lp_buf paths = {0};
+	LP_AUTO(lp_buf_free) struct lp_buf names = {0};
 	LP_AUTO(lp_buf_free) struct lp_buf text = {0};
 	struct lp_touch *touch = touches(&t->touch);
 	size_t n = t->touch.len / sizeof(*touch);
-	struct namer names = {.visitor = {.visit = name_file}};
-	enum lp_code code = LP_OK;
+	struct lp_path *path;
+	struct file *file;
 
 	*lines = 0;
 	if (!n)
 		return LP_OK;
 	qsort(touch, n, sizeof(*touch), by_place);
-	if (lp_buf_reserve(&files, n * sizeof(struct file), n * sizeof(struct file), err))
+	if (lp_buf_reserve(&files, n * sizeof(*file), n * sizeof(*file), err) ||
+	    lp_buf_reserve(&paths, n * sizeof(*path), n * sizeof(*path), err))
 		return err->code;
-	names.file = (struct file *)(void *)files.p;
-	names.n = group(touch, n, names.file);
-	code = lp_erofs_walk(tree, &names.visitor, err);
-	qsort(names.file, names.n, sizeof(struct file), by_time);
-	for (size_t i = 0; !code && i < names.n; i++)
-		if (names.file[i].name)
-			code = put_file(&text, (const char *)names.name.p + names.file[i].name - 1,
-					&names.file[i], touch, lines, err);
-	lp_buf_free(&names.name);
-	return code ? code : lp_file_write(fd, text.p, text.len, err);
+	file = (struct file *)(void *)files.p;
+	path = (struct lp_path *)(void *)paths.p;
+	n = group(touch, n, file, path);
+	if (lp_paths_find(tree, path, n, &names, err))
+		return err->code;
+	qsort(file, n, sizeof(*file), by_time);
+	for (size_t i = 0; i < n; i++) {
+		const struct lp_path *p = &path[file[i].path];
+
+		if (put_file(&text, lp_path_name(p, &names), p->size, &file[i], touch, err))
+			return err->code;
+	}
+	*lines = count_lines(&text);
+	return lp_file_write(fd, text.p, text.len, err);
 }
