@@ -276,6 +276,8 @@ void lp_group_count(struct lp_group *g, uint64_t bytes)
 
 	++*fetches[g->kind];
 	c->stored_bytes += bytes;
+	g->feed->fetched.requests[g->kind]++;
+	g->feed->fetched.bytes[g->kind] += bytes;
 }
 
 void lp_group_send(struct lp_group *g)

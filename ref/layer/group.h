@@ -17,7 +17,6 @@
 #include "layer/frames.h"
 #include "layer/loader.h"
 
-#define LP_CLASSES 3	/* enum lp_priority */
 #define LP_RECENT 8	/* ours: misses that are remembered */
 
 TAILQ_HEAD(lp_wants, lp_want);
@@ -44,6 +43,7 @@ struct lp_feed {
 	uint64_t recent[LP_RECENT];	/* where in the blob the last misses were, + 1; a ring */
 	unsigned misses;
 	uint32_t groups;		/* of this feed */
+	struct lp_fetched fetched;
 	bool gone;			/* lp_loader_drop() */
 };
 

@@ -536,3 +536,12 @@ void lp_loader_count(struct lp_loader *l, struct lp_loader_count *out)
 	*out = l->count;
 	pthread_mutex_unlock(&l->lock);
 }
+
+void lp_loader_fetched(struct lp_loader *l, uint32_t index, struct lp_fetched *out)
+{
+	*out = (struct lp_fetched){.requests = {0}};
+	pthread_mutex_lock(&l->lock);
+	if (index < l->nfeed && l->feed[index])
+		*out = l->feed[index]->fetched;
+	pthread_mutex_unlock(&l->lock);
+}

@@ -26,6 +26,7 @@
 #include <sys/queue.h>
 
 #define LP_FILL_MIN ((uint64_t)1 << 20)	/* bytes of device, design.md 4; spec/erofs.md 5 */
+#define LP_CLASSES 3		/* enum lp_priority */
 #define LP_RANGE_MAX ((size_t)2 << 20)	/* bytes of blob a prefetch request asks for */
 
 /* What a demand miss takes along, in bytes of device. */
@@ -128,5 +129,13 @@ struct lp_loader_count {
 };
 
 void lp_loader_count(struct lp_loader *l, struct lp_loader_count *out);
+
+/* Of one device, by enum lp_priority: what the requests were made for. */
+struct lp_fetched {
+	uint64_t requests[LP_CLASSES], bytes[LP_CLASSES];	/* bytes of the blob */
+};
+
+/* Device @index since it was added; nothing where there is none. */
+void lp_loader_fetched(struct lp_loader *l, uint32_t index, struct lp_fetched *out);
 
 #endif

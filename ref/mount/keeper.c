@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "mount/request.h"
 #include "mount/served.h"
+#include "mount/status.h"
 
 #include <malloc.h>
 #include <poll.h>

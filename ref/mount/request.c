@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "mount/request.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define RULE "mount.control.message"
 #define READ_TIMEOUT_NS 60000000000ull	/* design.md 10.7 */
@@ -91,53 +89,4 @@ enum lp_code lp_serve_read(json_t *j, const struct lp_packet *fds, struct lp_ser
 		return LP_OK;
 	}
 	return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE, "the prefetch policy \"%.40s\"", policy);
-}
-
-/* RssAnon of a process in bytes, or -1. */
-static json_int_t rss_anon(pid_t pid)
-{
-	char path[40], line[160];
-	long long kib = -1;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f))
-		if (!strncmp(line, "RssAnon:", 8))
-			kib = strtoll(line + 8, NULL, 10);
-	if (f)
-		fclose(f);
-	return kib < 0 ? -1 : kib * 1024;
-}
-
-static json_t *count_json(const struct lp_worker_count *c)
-{
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
-			 "demand_wants", (json_int_t)c->loader.demand_wants, "demand_fetches",
-			 (json_int_t)c->loader.demand_fetches, "prefetch_fetches",
-			 (json_int_t)c->loader.prefetch_fetches, "background_fetches",
-			 (json_int_t)c->loader.background_fetches, "stored_bytes",
-			 (json_int_t)c->loader.stored_bytes, "plain_bytes",
-			 (json_int_t)c->loader.plain_bytes, "wait_ns",
-			 (json_int_t)c->loader.wait_ns, "requests",
-			 (json_int_t)c->registry.requests, "body_bytes",
-			 (json_int_t)c->registry.body_bytes, "retries",
-			 (json_int_t)c->registry.retries);
-}
-
-json_t *lp_status_json(const struct lp_served *served, pid_t worker,
-		       const struct lp_worker_count *count)
-{
-	json_t *mounts = json_array();
-	json_t *j = json_pack("{s:i, s:I, s:i, s:I, s:i, s:I, s:o}", "watchdog", (int)getppid(),
-			      "watchdog_rss_anon_bytes", rss_anon(getppid()), "keeper",
-			      (int)getpid(), "keeper_rss_anon_bytes", rss_anon(getpid()), "worker",
-			      (int)worker, "worker_rss_anon_bytes",
-			      worker > 0 ? rss_anon(worker) : 0, "mounts", mounts);
-
-	for (const struct lp_served *s = served; j && s; s = s->next)
-		json_array_append_new(mounts, lp_served_json(s));
-	if (j && count)
-		json_object_set_new(j, "fetch", count_json(count));
-	return j;
 }

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * request - what a command asks of the keeper, as JSON and descriptors, and what it answers
- * about itself.
+ * request - what a command asks of the keeper, as JSON and descriptors.
  */
 #ifndef LP_REQUEST_H
 #define LP_REQUEST_H
 
 #include "mount/served.h"
-#include "mount/worker.h"
+#include "mount/wire.h"
 
 /* The words of --prefetch and of the requests, in the order of enum lp_policy. */
 #define LP_POLICY_WORDS "none|async|wait"
@@ -19,9 +18,5 @@ LP_MUST_CHECK enum lp_code lp_serve_write(const struct lp_serve *what, struct lp
 /* LP_EFORMAT  mount.control.message.  @out borrows from @j and @fds. */
 LP_MUST_CHECK enum lp_code lp_serve_read(json_t *j, const struct lp_packet *fds,
 					 struct lp_serve *out, struct lp_err *err);
-
-/* For `status`.  @worker: 0 when it is dead; @count NULL: unknown.  NULL: memory ran out. */
-json_t *lp_status_json(const struct lp_served *served, pid_t worker,
-		       const struct lp_worker_count *count);
 
 #endif

@@ -378,6 +378,11 @@ static void count(struct worker *w)
 	}
 	lp_loader_count(w->loader, &w->count->loader);
 	w->count->registry = sum;
+	for (size_t i = 0; i < w->nslot && i < LP_COUNT_DEVICES; i++)
+		if (w->slot[i])
+			lp_loader_fetched(w->loader, w->slot[i]->index, &w->count->device[i]);
+		else
+			w->count->device[i] = (struct lp_fetched){.requests = {0}};
 }
 
 static void obey(struct worker *w, const struct lp_msg *m, int fd)

@@ -13,10 +13,13 @@
 #include "layer/loader.h"
 #include "mount/wire.h"
 
+#define LP_COUNT_DEVICES 1024	/* ours: that are counted one by one */
+
 /* In memory that keeper and worker share; written on LP_MSG_COUNT. */
 struct lp_worker_count {
 	struct lp_loader_count loader;
 	struct lp_registry_count registry;	/* of all origins */
+	struct lp_fetched device[LP_COUNT_DEVICES];	/* by the keeper's number */
 };
 
 /*

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: MIT
+"""What a keeper tells about itself: accounts."""
+import json
+import tarfile
+import time
+
+import embedded
+import pytest
+from conftest import LAZYPULL, Tar, root_only, run
+from test_mount import Mount, status
+
+BIG = bytes(range(256)) * 8_000
+SMALL = b"small" * 1000
+
+
+@pytest.fixture(scope="module")
+def layout(work):
+    root_only()
+    tar = Tar().add("d/", kind=tarfile.DIRTYPE).add("big", BIG).add("d/small", SMALL).add("empty")
+    embedded.write_layout(work / "status", [tar.bytes()])
+    run(LAZYPULL, "convert", f"oci:{work}/status", f"oci:{work}/status-star", "--to=estargz", "--chunk-size=64k")
+    return work / "status-star"
+
+
+@pytest.fixture
+def registry(layout, tmp_path):
+    with embedded.Registry(layouts=[f"i={layout}"]) as registry:
+        yield registry
+
+
+def account(store):
+    """The devices of the first mount, and what all fetched."""
+    s = status(store)
+    return s["mounts"][0]["devices"], s["fetch"]
+
+
+def test_accounts_of_a_device(registry, tmp_path):
+    """Each byte is counted once, by what it was fetched for; disk is what the file takes."""
+    store = tmp_path / "s"
+    kinds = ("demand", "prefetch", "background")
+    with Mount(store, f"{registry.host}/i", tmp_path / "at", "--mount=fuse", "--prefetch=none") as m:
+        [before], _ = account(store)
+        assert [before[f"{k}_{what}"] for k in kinds for what in ("requests", "bytes")] == [0] * 6
+        assert (m.at / "big").read_bytes() == BIG
+        [d], fetch = account(store)
+        assert d["demand_requests"] == fetch["demand_fetches"] > 0
+        assert d["demand_bytes"] == fetch["stored_bytes"] > 0
+        assert d["background_requests"] == d["prefetch_bytes"] == 0
+        data = store / d["device"] / "data"
+        assert d["disk_bytes"] == data.stat().st_blocks * 512 >= d["ready_bytes"] >= len(BIG)
+        assert d["disk_bytes"] > before["disk_bytes"]
+    with Mount(tmp_path / "t", f"{registry.host}/i", tmp_path / "at", "--mount=fuse", "--prefetch=none", "--background=on"):
+        end = time.monotonic() + 20
+        while True:
+            [d], _ = account(tmp_path / "t")
+            if d["ready_chunks"] == d["chunks"]:
+                break
+            assert time.monotonic() < end, "it is not filled"
+        assert d["background_requests"] > 0 and d["background_bytes"] > 0
+        assert d["demand_requests"] == 0
