@@ -5,12 +5,14 @@
 
 struct args {
 	const char *store;
-	bool json;
+	bool waits, json;
 };
 
 static const struct lp_option table[] = {
 	{"store", 0, LP_OPT_TEXT, offsetof(struct args, store), "DIR",
 	 "where images are kept (/var/lib/lazypull)"},
+	{"waits", 0, LP_OPT_FLAG, offsetof(struct args, waits), NULL,
+	 "the last reads of each mount that had to wait: for which file, and how long"},
 	{"json", 0, LP_OPT_FLAG, offsetof(struct args, json), NULL, "as JSON"},
 	{0},
 };
@@ -37,20 +39,37 @@ static const char *text(const json_t *o, const char *key)
 	return s ? s : "";
 }
 
+static void print_waits(const json_t *m)
+{
+	const json_t *waits = json_object_get(m, "last_waits");
+
+	for (size_t i = 0; i < json_array_size(waits); i++) {
+		const json_t *w = json_array_get(waits, i);
+		const char *path = text(w, "path");
+
+		printf("  %9.1f ms  %7lld bytes at %lld of %s%s\n",
+		       (double)number(w, "wait_ns") / 1e6, number(w, "bytes"),
+		       number(w, "offset"), *path ? path : text(w, "path_base64"),
+		       json_is_true(json_object_get(w, "failed")) ? "  (failed)" : "");
+	}
+}
+
 static void print_mount(const json_t *m)
 {
 	const json_t *devices = json_object_get(m, "devices"), *f = json_object_get(m, "fuse");
 
 	printf("%s  %s  %s\n", text(m, "mode"), text(m, "name"), text(m, "at"));
-	printf("  %s\n  reads %lld (%lld bytes), waited %lld, failed %lld\n", text(m, "image"),
-	       number(f, "reads"), number(f, "read_bytes"), number(f, "waited"),
-	       number(f, "failed"));
+	printf("  %s\n  reads %lld (%lld bytes), waited %lld (%.1f ms), failed %lld\n",
+	       text(m, "image"), number(f, "reads"), number(f, "read_bytes"), number(m, "waits"),
+	       (double)number(m, "wait_ns") / 1e6, number(f, "failed"));
 	for (size_t i = 0; i < json_array_size(devices); i++) {
 		const json_t *d = json_array_get(devices, i);
 
-		printf("  %s  %lld of %lld chunks, %lld bytes\n", text(d, "device"),
-		       number(d, "ready_chunks"), number(d, "chunks"), number(d, "ready_bytes"));
+		printf("  %s  %lld of %lld chunks, %lld bytes, %lld on disk\n", text(d, "device"),
+		       number(d, "ready_chunks"), number(d, "chunks"), number(d, "ready_bytes"),
+		       number(d, "disk_bytes"));
 	}
+	print_waits(m);
 }
 
 static void print(const json_t *j)
@@ -78,7 +97,7 @@ static enum lp_code status(const struct args *a, struct lp_err *err)
 		return err->code;
 	code = lp_client_find(&client, &store, err);
 	if (!code)
-		code = lp_client_status(&client, &j, err);
+		code = lp_client_status(&client, a->waits, &j, err);
 	if (code && code != LP_EMISSING)
 		return code;
 	/* Nobody serves: that is an answer too. */

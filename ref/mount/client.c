@@ -222,9 +222,9 @@ enum lp_code lp_client_traced(struct lp_client *c, uint64_t *lines, struct lp_er
 	return lp_json_u64(j, "traced", LP_JSON_REQUIRED, RULE, lines, err);
 }
 
-enum lp_code lp_client_status(struct lp_client *c, json_t **out, struct lp_err *err)
+enum lp_code lp_client_status(struct lp_client *c, bool waits, json_t **out, struct lp_err *err)
 {
-	LP_AUTO(lp_json_free) json_t *ask = json_pack("{s:s}", "op", "status");
+	LP_AUTO(lp_json_free) json_t *ask = json_pack("{s:s, s:b}", "op", "status", "waits", waits);
 	LP_AUTO(lp_json_free) json_t *j = NULL;
 	LP_AUTO(lp_packet_close) struct lp_packet fds = {0};
 	LP_AUTO(lp_map_free) struct lp_map map = {0};

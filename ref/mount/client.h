@@ -46,8 +46,8 @@ LP_MUST_CHECK enum lp_code lp_client_receive(struct lp_client *c, int *mount,
 LP_MUST_CHECK enum lp_code lp_client_traced(struct lp_client *c, uint64_t *lines,
 					    struct lp_err *err);
 
-/* @out: what `status` prints, a new reference. */
-LP_MUST_CHECK enum lp_code lp_client_status(struct lp_client *c, json_t **out,
+/* @out: what mount/status.h says, a new reference; @waits: with each wait. */
+LP_MUST_CHECK enum lp_code lp_client_status(struct lp_client *c, bool waits, json_t **out,
 					    struct lp_err *err);
 
 #endif

@@ -18,6 +18,7 @@
 #include "layer/device.h"
 #include "mount/link.h"
 #include "mount/trace.h"
+#include "mount/waits.h"
 
 struct lp_fuse_device {
 	const struct lp_device *device;
@@ -33,6 +34,7 @@ struct lp_fuse_setup {
 	struct lp_link *link;
 	uint64_t read_timeout_ns;	/* then a reader gets EIO */
 	struct lp_trace *trace;		/* or NULL */
+	struct lp_waits *waits;
 	int ended;			/* eventfd: gets 1 when the file system is unmounted */
 };
 

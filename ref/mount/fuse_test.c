@@ -39,6 +39,7 @@ struct world {
 	struct lp_fuse_device slot;
 	struct lp_link link;
 	struct lp_trace trace;
+	struct lp_waits waits;
 	struct lp_fuse *fuse;
 	int socket, ended, died;		/* the worker's end; eventfd */
 	pthread_t worker;
@@ -134,6 +135,7 @@ static enum lp_code begin(struct world *w, struct lp_err *err)
 	LP_AUTO(lp_fd_close) int mount = -1;
 	struct lp_fuse_setup setup = {.name = "test", .tree = &w->tree, .device = &w->slot,
 				      .ndevice = 1, .link = &w->link, .trace = &w->trace,
+				      .waits = &w->waits,
 				      .read_timeout_ns = TIMEOUT_NS};
 	int pair[2];
 
@@ -141,6 +143,7 @@ static enum lp_code begin(struct world *w, struct lp_err *err)
 			    .died = eventfd(0, EFD_CLOEXEC), .sample.table = -1};
 	w->slot = (struct lp_fuse_device){.device = &w->device};
 	setup.ended = w->ended;
+	lp_waits_init(&w->waits);
 	if (open_store(w, err) || lp_trace_open(&w->trace, err))
 		return err->code;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
@@ -171,6 +174,7 @@ static void end(struct world *w)
 	lp_fd_close(&w->ended);
 	lp_fd_close(&w->died);
 	lp_trace_free(&w->trace);
+	lp_waits_free(&w->waits);
 	lp_map_free(&w->map);
 	lp_device_free(&w->device);
 	if (w->store.run[0])

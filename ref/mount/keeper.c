@@ -107,7 +107,7 @@ static void do_mount(struct keeper *k, struct client *c, json_t *j, const struct
 	eventfd_write(k->wake, 1);
 }
 
-static void do_status(struct keeper *k, struct client *c)
+static void do_status(struct keeper *k, struct client *c, const json_t *ask)
 {
 	LP_AUTO(lp_buf_free) struct lp_buf text = {0};
 	LP_AUTO(lp_json_free) json_t *j = NULL;
@@ -121,7 +121,8 @@ static void do_status(struct keeper *k, struct client *c)
 	lp_call_begin(&call, &k->link, &m, -1);
 	counted = !lp_call_end(&call, "ask the worker", &err);
 	j = lp_status_json(k->served, k->held->page->worker,
-			   counted ? &k->held->page->count : NULL);
+			   counted ? &k->held->page->count : NULL,
+			   json_is_true(json_object_get(ask, "waits")));
 	if (!j || lp_json_print(j, &text, (size_t)64 << 20, &err) ||
 	    lp_wire_memfd(text.p, text.len, &fd, &err)) {
 		reply_failure(c, &err);
@@ -183,7 +184,7 @@ static void serve_client(struct keeper *k, struct client *c)
 	else if (!strcmp(op, "mount"))
 		do_mount(k, c, j, &fds);
 	else if (!strcmp(op, "status"))
-		do_status(k, c);
+		do_status(k, c, j);
 	else
 		reply(c, json_pack("{s:s, s:s}", "error", "usage", "message", "unknown request"),
 		      NULL);

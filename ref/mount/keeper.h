@@ -10,7 +10,7 @@
  *	{"op": "mount", "image", "at", "prefetch",         {"mode": "fuse" or "kernel"} and
  *	 "mount", "background", "read_timeout_ns",         the mount; where a trace was wanted
  *	 "descriptors", and what mount/origin.h puts}      {"traced": LINES} when it is unmounted
- *	{"op": "status"}                                   {} and a memfd of JSON (mount/status.h)
+ *	{"op": "status", "waits"}                          {} and a memfd of JSON (mount/status.h)
  *
  * "descriptors" names those that come with the request, in order: list, trace, events.
  * A failure is answered as mount/wire.h says.  It ends a moment after the last mount, fill and

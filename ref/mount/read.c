@@ -18,6 +18,7 @@ struct miss {
 	uint64_t off;
 	size_t bytes;
 	pid_t pid;		/* of the reader's thread */
+	uint64_t since_ns;	/* when it began to wait */
 	struct lp_extent asked;	/* the run that the worker makes ready */
 };
 
@@ -28,6 +29,19 @@ static void fail(struct lp_fuse *f, fuse_req_t req, int sys)
 {
 	f->failed++;
 	fuse_reply_err(req, sys);
+}
+
+/* The read that waited as @m is to be answered now; NULL: it did not wait. */
+static void note(struct lp_fuse *f, const struct miss *m, bool failed)
+{
+	struct lp_waited one;
+
+	if (!m)
+		return;
+	one = (struct lp_waited){.nid = m->inode.nid, .off = m->off, .bytes = m->bytes,
+				 .at_ns = m->since_ns, .wait_ns = lp_now_ns() - m->since_ns,
+				 .failed = failed};
+	lp_waits_add(f->setup.waits, &one);
 }
 
 static const struct lp_fuse_device *device_of(const struct lp_fuse *f, uint32_t number)
@@ -121,6 +135,7 @@ static void arrived(struct lp_wait *w, enum lp_code code, int sys)
 	fuse_req_interrupt_func(m->req, NULL, NULL);
 	/* A promise that was not kept is an error, never zeros. */
 	if (code || !ready(f, &m->asked)) {
+		note(f, m, true);
 		fail(f, m->req, reason(code, sys));
 		free(m);
 	} else {
@@ -143,6 +158,7 @@ static void await(struct lp_fuse *f, fuse_req_t req, struct miss *m, const struc
 	m->req = req;
 	m->pid = fuse_req_ctx(req)->pid;
 	m->asked = *e;
+	m->since_ns = m->since_ns ? m->since_ns : lp_now_ns();
 	m->wait = (struct lp_wait){.due_ns = lp_now_ns() + f->setup.read_timeout_ns, .gone = gone,
 				   .done = arrived};
 	pthread_mutex_lock(&f->lock);
@@ -196,8 +212,10 @@ static void serve(struct lp_fuse *f, fuse_req_t req, struct miss *m,
 	struct lp_extent e = {0};
 	struct lp_err err = {0};
 	uint8_t *p = NULL;
+	bool copied;
 
 	if (missing(f, inode, off, bytes, &e, &err)) {
+		note(f, m, true);
 		fail(f, req, EIO);
 		free(m);
 		return;
@@ -216,7 +234,9 @@ static void serve(struct lp_fuse *f, fuse_req_t req, struct miss *m,
 		return;
 	}
 	p = lp_fuse_take(f);
-	if (!p || copy(f, inode, off, bytes, p, &err))
+	copied = p && !copy(f, inode, off, bytes, p, &err);
+	note(f, m, !copied);
+	if (!copied)
 		fail(f, req, p ? EIO : ENOMEM);
 	else
 		fuse_reply_buf(req, (const char *)p, bytes);

@@ -131,6 +131,7 @@ static enum lp_code mount_fuse(struct lp_served *s, const struct lp_serve *what,
 		.link = s->devices->link,
 		.read_timeout_ns = what->read_timeout_ns,
 		.trace = what->trace >= 0 ? &s->trace : NULL,
+		.waits = &s->waits,
 		.ended = s->serving->wake,
 	};
 
@@ -273,6 +274,7 @@ static enum lp_code make(struct lp_served **out, const struct lp_serving *servin
 				.read_timeout_ns = what->read_timeout_ns,
 				.local = LP_LOCAL_EMPTY};
 	snprintf(s->at, sizeof(s->at), "%s", what->at);
+	lp_waits_init(&s->waits);
 	*out = s;
 	return LP_OK;
 }
@@ -410,6 +412,7 @@ void lp_served_free(struct lp_served **sp)
 	lp_usage_touch(s->local.dir);
 	lp_local_free(&s->local);
 	lp_trace_free(&s->trace);
+	lp_waits_free(&s->waits);
 	lp_fd_close(&s->trace_fd);
 	lp_fd_close(&s->events);
 	free(s->held);

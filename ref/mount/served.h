@@ -60,6 +60,7 @@ struct lp_served {
 	bool *closed;			/* [nlayer] it is behind the gate for us */
 	json_t *request;		/* that made it: to attach again */
 	uint64_t read_timeout_ns;
+	struct lp_waits waits;
 	struct lp_trace trace;
 	size_t traced;			/* lines of the list that was written */
 	int trace_fd, events;

@@ -69,8 +69,21 @@ static void add_devices(json_t *mount, const struct lp_served *s, const struct l
 			add_device(json_array_get(devices, at++), s->held[i], c);
 }
 
-json_t *lp_status_json(const struct lp_served *served, pid_t worker,
-		       const struct lp_worker_count *count)
+static void add_waits(json_t *mount, struct lp_served *s, bool each)
+{
+	json_t *waits = NULL;
+	uint64_t n, wait_ns;
+	struct lp_err untold;
+
+	lp_waits_sum(&s->waits, &n, &wait_ns);
+	json_object_set_new(mount, "waits", json_integer((json_int_t)n));
+	json_object_set_new(mount, "wait_ns", json_integer((json_int_t)wait_ns));
+	if (each && !lp_waits_json(&s->waits, &s->local.tree, &waits, &untold))
+		json_object_set_new(mount, "last_waits", waits);
+}
+
+json_t *lp_status_json(struct lp_served *served, pid_t worker,
+		       const struct lp_worker_count *count, bool waits)
 {
 	json_t *mounts = json_array();
 	json_t *j = json_pack("{s:i, s:I, s:i, s:I, s:i, s:I, s:o}", "watchdog", (int)getppid(),
@@ -79,10 +92,11 @@ json_t *lp_status_json(const struct lp_served *served, pid_t worker,
 			      (int)worker, "worker_rss_anon_bytes",
 			      worker > 0 ? rss_anon(worker) : 0, "mounts", mounts);
 
-	for (const struct lp_served *s = served; j && s; s = s->next) {
+	for (struct lp_served *s = served; j && s; s = s->next) {
 		json_t *mount = lp_served_json(s);
 
 		add_devices(mount, s, count);
+		add_waits(mount, s, waits);
 		json_array_append_new(mounts, mount);
 	}
 	if (j && count)

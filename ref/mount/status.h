@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * status - what the keeper tells about itself: its processes, mounts, devices, fetches.
+ * status - what the keeper tells about itself: its processes, mounts, devices, fetches, waits.
  *
  *	{"watchdog", "keeper", "worker": PIDs, "..._rss_anon_bytes",
  *	 "fetch": {what the worker has fetched in all},
- *	 "mounts": [{"image", "name", "at", "mode",
+ *	 "mounts": [{"image", "name", "at", "mode", "waits", "wait_ns",
  *	             "devices": [{"device", "ready_...", "disk_bytes", "demand_requests", ...}],
- *	             "fuse": {"reads", "read_bytes", "waited", "failed"}}]}
+ *	             "fuse": {"reads", "read_bytes", "waited", "failed"},
+ *	             "last_waits": mount/waits.h}]}
  */
 #ifndef LP_STATUS_H
 #define LP_STATUS_H
@@ -16,10 +17,11 @@
 
 /*
  * @worker  0 when it is dead             @count  NULL: unknown
+ * @waits   with each wait: the tree of every mount is walked
  *
  * NULL: memory ran out
  */
-json_t *lp_status_json(const struct lp_served *served, pid_t worker,
-		       const struct lp_worker_count *count);
+json_t *lp_status_json(struct lp_served *served, pid_t worker,
+		       const struct lp_worker_count *count, bool waits);
 
 #endif

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What a keeper tells about itself: accounts."""
+"""What a keeper tells about itself: accounts, waits by file."""
 import json
+import os
+import re
 import tarfile
 import time
 
@@ -26,6 +28,42 @@ def layout(work):
 def registry(layout, tmp_path):
     with embedded.Registry(layouts=[f"i={layout}"]) as registry:
         yield registry
+
+
+def waits(store):
+    return json.loads(run(LAZYPULL, "status", "--waits", "--json", f"--store={store}"))["mounts"][0]
+
+
+def test_which_file_made_me_wait(registry, tmp_path):
+    store = tmp_path / "s"
+    with Mount(store, f"{registry.host}/i", tmp_path / "at", "--mount=fuse", "--prefetch=none") as m:
+        assert waits(store)["last_waits"] == [] and waits(store)["waits"] == 0
+        before = time.monotonic_ns()
+        with open(m.at / "big", "rb", buffering=0) as f:
+            os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
+            assert os.pread(f.fileno(), 4096, 1 << 20) == BIG[1 << 20:][:4096]
+            first = waits(store)
+            assert os.pread(f.fileno(), 4096, 1 << 20) == BIG[1 << 20:][:4096]
+        after = time.monotonic_ns()
+        [one] = first["last_waits"]
+        assert one["path"] == "big" and one["offset"] <= 1 << 20 < one["offset"] + one["bytes"]
+        assert before < one["at_ns"] < one["at_ns"] + one["wait_ns"] < after and not one["failed"]
+        assert first["waits"] == 1 and first["wait_ns"] == one["wait_ns"]
+        assert waits(store)["last_waits"] == [one], "what is there makes nobody wait"
+        assert "last_waits" not in status(store)["mounts"][0]
+        text = run(LAZYPULL, "status", "--waits", f"--store={store}")
+        assert re.search(r"^ +[0-9.]+ ms +\d+ bytes at \d+ of big$", text, re.M)
+
+
+def test_failed_waits(layout, tmp_path):
+    store = tmp_path / "s"
+    with embedded.Registry(layouts=[f"i={layout}"]) as registry:
+        m = Mount(store, f"{registry.host}/i", tmp_path / "at", "--mount=fuse", "--prefetch=none", "--read-timeout=1s")
+    with m:
+        with pytest.raises(OSError):
+            (m.at / "d" / "small").read_bytes()
+        assert {(w["path"], w["failed"]) for w in waits(store)["last_waits"]} == {("d/small", True)}
+        assert status(store)["mounts"][0]["fuse"]["failed"] > 0
 
 
 def account(store):
