@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "cmd/cmd.h"
 #include "cmd/common.h"
+#include "cmd/prometheus.h"
 #include "mount/client.h"
 
 struct args {
 	const char *store;
-	bool waits, json;
+	bool waits, prometheus, json;
 };
 
 static const struct lp_option table[] = {
@@ -13,6 +14,8 @@ static const struct lp_option table[] = {
 	 "where images are kept (/var/lib/lazypull)"},
 	{"waits", 0, LP_OPT_FLAG, offsetof(struct args, waits), NULL,
 	 "the last reads of each mount that had to wait: for which file, and how long"},
+	{"prometheus", 0, LP_OPT_FLAG, offsetof(struct args, prometheus), NULL,
+	 "as Prometheus reads it: text for a file of node_exporter, or a web server"},
 	{"json", 0, LP_OPT_FLAG, offsetof(struct args, json), NULL, "as JSON"},
 	{0},
 };
@@ -103,13 +106,15 @@ static enum lp_code status(const struct args *a, struct lp_err *err)
 	/* Nobody serves: that is an answer too. */
 	if (code)
 		j = json_pack("{s:i, s:i, s:[]}", "keeper", 0, "worker", 0, "mounts");
-	if (a->json)
+	if (a->prometheus)
+		lp_prometheus_print(j, stdout);
+	else if (a->json)
 		json_dumpf(j, stdout, JSON_COMPACT | JSON_SORT_KEYS);
 	else if (code)
 		printf("no keeper\n");
 	else
 		print(j);
-	if (a->json)
+	if (a->json && !a->prometheus)
 		putchar('\n');
 	return LP_OK;
 }

@@ -46,6 +46,7 @@ struct keeper {
 	int signals, wake;
 	int watch;			/* -1: super blocks are looked at now and then */
 	bool stop;
+	uint64_t mounts;		/* that there ever were */
 	uint64_t reads;			/* of all mounts at the last tick */
 };
 
@@ -80,6 +81,13 @@ static void reply_mounted(struct client *c)
 		c->of = NULL;
 }
 
+static void add_served(struct keeper *k, struct lp_served *s)
+{
+	s->number = ++k->mounts;
+	s->next = k->served;
+	k->served = s;
+}
+
 static void do_mount(struct keeper *k, struct client *c, json_t *j, const struct lp_packet *fds)
 {
 	struct lp_served *s = NULL;
@@ -97,8 +105,7 @@ static void do_mount(struct keeper *k, struct client *c, json_t *j, const struct
 		reply_failure(c, &err);
 		return;
 	}
-	s->next = k->served;
-	k->served = s;
+	add_served(k, s);
 	c->of = s;
 	c->traces = what.trace >= 0;
 	if (what.prefetch != LP_PREFETCH_WAIT || s->prefetched)
@@ -451,8 +458,7 @@ static void resume(struct keeper *k)
 			say(&err);
 		if (!s)
 			continue;
-		s->next = k->served;
-		k->served = s;
+		add_served(k, s);
 	}
 	/* Devices of mounts that are gone by now. */
 	for (r = k->held->kept.first; r; r = next) {

@@ -50,6 +50,7 @@ struct lp_serving {
 
 struct lp_served {
 	struct lp_served *next;		/* the keeper's */
+	uint64_t number;		/* of all mounts that there were: the keeper's */
 	const struct lp_serving *serving;
 	struct lp_devices *devices;	/* its */
 	struct lp_local local;

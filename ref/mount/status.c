@@ -97,6 +97,7 @@ json_t *lp_status_json(struct lp_served *served, pid_t worker,
 
 		add_devices(mount, s, count);
 		add_waits(mount, s, waits);
+		json_object_set_new(mount, "number", json_integer((json_int_t)s->number));
 		json_array_append_new(mounts, mount);
 	}
 	if (j && count)

@@ -4,7 +4,7 @@
  *
  *	{"watchdog", "keeper", "worker": PIDs, "..._rss_anon_bytes",
  *	 "fetch": {what the worker has fetched in all},
- *	 "mounts": [{"image", "name", "at", "mode", "waits", "wait_ns",
+ *	 "mounts": [{"number", "image", "name", "at", "mode", "waits", "wait_ns",
  *	             "devices": [{"device", "ready_...", "disk_bytes", "demand_requests", ...}],
  *	             "fuse": {"reads", "read_bytes", "waited", "failed"},
  *	             "last_waits": mount/waits.h}]}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a keeper tells about itself: accounts, waits by file."""
+"""What a keeper tells about itself: accounts, waits by file, Prometheus's text."""
 import json
 import os
 import re
@@ -96,3 +96,60 @@ def test_accounts_of_a_device(registry, tmp_path):
             assert time.monotonic() < end, "it is not filled"
         assert d["background_requests"] > 0 and d["background_bytes"] > 0
         assert d["demand_requests"] == 0
+
+
+SAMPLE = re.compile(r'(lazypull_[a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\\n]|\\["\\n])*",?)+)\})? (\d+(?:\.\d+)?)$')
+LABEL = re.compile(r'([a-z]+)="((?:[^"\\]|\\.)*)"')
+
+
+def parse(text):
+    """{(name, labels): value}; the format's rules are asserted."""
+    samples, types, current = {}, {}, None
+    assert text.endswith("\n")
+    for line in text[:-1].split("\n"):
+        if line.startswith("# HELP "):
+            current = line.split()[2]
+            assert current not in types and line.split(" ", 3)[3]
+        elif line.startswith("# TYPE "):
+            assert line.split()[2] == current
+            types[current] = line.split()[3]
+        else:
+            name, labels, value = SAMPLE.match(line).groups()
+            assert name == current, "samples of a name stand together, behind its type"
+            undo = {"\\\\": "\\", '\\"': '"', "\\n": "\n"}
+            pairs = frozenset((k, re.sub(r"\\.", lambda m: undo[m[0]], v))
+                              for k, v in LABEL.findall(labels or ""))
+            assert (name, pairs) not in samples
+            samples[name, pairs] = float(value)
+    assert all(t == ("counter" if name.endswith("_total") else "gauge") for name, t in types.items())
+    return samples
+
+
+def value(samples, metric, /, **labels):
+    """The only sample of that name with these labels."""
+    [v] = [v for (n, have), v in samples.items() if n == f"lazypull_{metric}" and labels.items() <= set(have)]
+    return v
+
+
+def prometheus(store):
+    return parse(run(LAZYPULL, "status", "--prometheus", f"--store={store}"))
+
+
+def test_prometheus(registry, tmp_path):
+    store, image = tmp_path / "s", f"{registry.host}/i"
+    none = prometheus(store)
+    assert none == {("lazypull_keeper_up", frozenset()): 0, ("lazypull_worker_up", frozenset()): 0}
+    odd, plain = tmp_path / 'an "odd"\n\\place', tmp_path / "at"
+    with Mount(store, image, odd, "--mount=fuse", "--prefetch=none"), Mount(store, image, plain, "--prefetch=none"):
+        (odd / "big").read_bytes()
+        got, [device] = prometheus(store), account(store)[0]
+        assert value(got, "keeper_up") == value(got, "worker_up") == 1
+        assert value(got, "mount_reads_total", at=str(odd)) > 0
+        assert value(got, "mount_waits_total", at=str(odd), name=f"docker://{image}:latest") > 0
+        assert 0 < value(got, "mount_wait_seconds_total", at=str(odd)) < 60
+        assert value(got, "mount_waits_total", at=str(plain)) == 0
+        assert value(got, "device_ready_bytes", device=device["device"]) == device["ready_bytes"]
+        assert value(got, "device_disk_bytes") == device["disk_bytes"]
+        assert value(got, "device_fetched_bytes_total", kind="demand") == device["demand_bytes"]
+        assert value(got, "device_fetches_total", kind="background") == 0
+        assert value(got, "registry_requests_total") > 0
