@@ -28,9 +28,11 @@ static const struct metric of_keeper[] = {
 };
 
 static const struct metric of_mount[] = {
-	{"mount_reads_total", "counter", "Reads that the kernel asked for.", "fuse", "reads", COUNT},
+	{"mount_reads_total", "counter", "Reads of a FUSE mount.", "fuse", "reads", COUNT},
 	{"mount_read_bytes_total", "counter", "Bytes of them.", "fuse", "read_bytes", COUNT},
-	{"mount_read_failures_total", "counter", "Reads that got an error.", "fuse", "failed", COUNT},
+	{"mount_events_total", "counter", "Ranges that a kernel mount asked for.", "gate", "events",
+	 COUNT},
+	{"mount_failures_total", "counter", "Reads that got an error.", NULL, "failures", COUNT},
 	{"mount_waits_total", "counter", "Reads that had to wait for a registry.", NULL, "waits",
 	 COUNT},
 	{"mount_wait_seconds_total", "counter", "How long they did, summed.", NULL, "wait_ns", NS},

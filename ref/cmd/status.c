@@ -64,7 +64,7 @@ static void print_mount(const json_t *m)
 	printf("%s  %s  %s\n", text(m, "mode"), text(m, "name"), text(m, "at"));
 	printf("  %s\n  reads %lld (%lld bytes), waited %lld (%.1f ms), failed %lld\n",
 	       text(m, "image"), number(f, "reads"), number(f, "read_bytes"), number(m, "waits"),
-	       (double)number(m, "wait_ns") / 1e6, number(f, "failed"));
+	       (double)number(m, "wait_ns") / 1e6, number(m, "failures"));
 	for (size_t i = 0; i < json_array_size(devices); i++) {
 		const json_t *d = json_array_get(devices, i);
 

@@ -30,6 +30,7 @@ struct gated {
 	size_t waiting;			/* reads that the worker was asked for */
 	bool marked, ending;
 	struct lp_gate_count count;
+	struct lp_waits waits;
 };
 
 struct lp_gate {
@@ -49,6 +50,7 @@ struct reader {
 	struct lp_wait wait;
 	struct lp_gate *gate;
 	struct gated *of;
+	uint64_t since_ns;
 	int fd;				/* the event's: its number is the answer's */
 	uint64_t off, bytes;
 };
@@ -112,7 +114,11 @@ static void arrived(struct lp_wait *w, enum lp_code code, int sys)
 	/* A promise that was not kept is an error, never zeros. */
 	bool there = !code && lp_device_ready(&r->of->held->device, r->off, r->bytes);
 
+	struct lp_waited one = {.off = r->off, .bytes = r->bytes, .at_ns = r->since_ns,
+				.wait_ns = lp_now_ns() - r->since_ns, .failed = !there};
+
 	(void)sys;
+	lp_waits_add(&r->of->waits, &one);
 	answer(g, r->fd, there);
 	pthread_mutex_lock(&g->lock);
 	r->of->count.failed += !there;
@@ -158,6 +164,7 @@ static struct reader *take(struct lp_gate *g, struct reader *asked, bool *allow)
 	d->waiting++;
 	*r = *asked;
 	r->of = d;
+	r->since_ns = lp_now_ns();
 	r->wait = (struct lp_wait){.due_ns = lp_now_ns() + d->timeout_ns, .gone = gone,
 				   .done = arrived};
 	return r;
@@ -282,6 +289,12 @@ void lp_gate_free(struct lp_gate **gp)
 	free(g);
 }
 
+static void free_gated(struct gated *d)
+{
+	lp_waits_free(&d->waits);
+	free(d);
+}
+
 static struct gated *gated_of(struct lp_gate *g, const struct lp_held *h)
 {
 	struct gated *d = g->first;
@@ -313,6 +326,7 @@ enum lp_code lp_gate_close(struct lp_gate *g, struct lp_held *h, uint64_t timeou
 		return lp_fail_errno(err, "a device at the gate");
 	*d = (struct gated){.held = h, .dev = st.st_dev, .ino = st.st_ino, .users = 1,
 			    .marked = true, .timeout_ns = timeout_ns};
+	lp_waits_init(&d->waits);
 	/* Known before it is marked: whoever is not known is denied. */
 	pthread_mutex_lock(&g->lock);
 	old = gated_of(g, h);
@@ -325,7 +339,7 @@ enum lp_code lp_gate_close(struct lp_gate *g, struct lp_held *h, uint64_t timeou
 	}
 	pthread_mutex_unlock(&g->lock);
 	if (old) {
-		free(d);
+		free_gated(d);
 		return LP_OK;
 	}
 	if (!mark(g, h, FAN_MARK_ADD, err))
@@ -365,7 +379,7 @@ size_t lp_gate_leave(struct lp_gate *g, struct lp_held *h)
 	*at = d->next;
 	pthread_mutex_unlock(&g->lock);
 	unmark(g, d);
-	free(d);
+	free_gated(d);
 	return 0;
 }
 
@@ -390,6 +404,16 @@ void lp_gate_open_wide(struct lp_gate *g, struct lp_held *h)
 	pthread_mutex_unlock(&g->lock);
 	if (d)
 		unmark(g, d);
+}
+
+struct lp_waits *lp_gate_waits(struct lp_gate *g, const struct lp_held *h)
+{
+	struct gated *d;
+
+	pthread_mutex_lock(&g->lock);
+	d = gated_of(g, h);
+	pthread_mutex_unlock(&g->lock);
+	return d ? &d->waits : NULL;
 }
 
 void lp_gate_count(struct lp_gate *g, const struct lp_held *h, struct lp_gate_count *out)

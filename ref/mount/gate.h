@@ -23,6 +23,7 @@
 #define LP_GATE_H
 
 #include "mount/devices.h"
+#include "mount/waits.h"
 
 /* What the gates of keepers that follow each other share: a page of its own. */
 struct lp_gate_page {
@@ -87,6 +88,9 @@ struct lp_gate_count {
 	uint64_t waited;	/* those for which the worker was asked */
 	uint64_t failed;	/* those that were denied */
 };
+
+/* The waits for device @h since it was closed, borrowed until it is left; NULL: it is not. */
+struct lp_waits *lp_gate_waits(struct lp_gate *g, const struct lp_held *h);
 
 /* Of device @h since it was closed. */
 void lp_gate_count(struct lp_gate *g, const struct lp_held *h, struct lp_gate_count *out);

@@ -69,17 +69,50 @@ static void add_devices(json_t *mount, const struct lp_served *s, const struct l
 			add_device(json_array_get(devices, at++), s->held[i], c);
 }
 
-static void add_waits(json_t *mount, struct lp_served *s, bool each)
+/* One log of waits of a mount: its sums into @n and @wait_ns, the last ones into @list. */
+static void take_waits(struct lp_waits *w, uint32_t device, struct lp_buf *list, uint64_t *n,
+		       uint64_t *wait_ns)
 {
-	json_t *waits = NULL;
-	uint64_t n, wait_ns;
+	uint64_t one, one_ns;
 	struct lp_err untold;
 
-	lp_waits_sum(&s->waits, &n, &wait_ns);
+	lp_waits_sum(w, &one, &one_ns);
+	*n += one;
+	*wait_ns += one_ns;
+	if (lp_waits_list(w, device, list, &untold))
+		list->len = 0;
+}
+
+/* The mount's own waits, and those for the devices that the kernel reads by itself. */
+static void add_waits(json_t *mount, struct lp_served *s, bool each)
+{
+	LP_AUTO(lp_buf_free) struct lp_buf list = {0};
+	json_t *waits = NULL;
+	uint64_t n = 0, wait_ns = 0;
+	struct lp_err untold;
+
+	take_waits(&s->waits, 0, &list, &n, &wait_ns);
+	for (size_t i = 0; i < s->local.nlayer; i++) {
+		struct lp_waits *w = s->closed[i] ? lp_gate_waits(s->serving->gate, s->held[i])
+						  : NULL;
+
+		if (w)
+			take_waits(w, (uint32_t)i + 1, &list, &n, &wait_ns);
+	}
 	json_object_set_new(mount, "waits", json_integer((json_int_t)n));
 	json_object_set_new(mount, "wait_ns", json_integer((json_int_t)wait_ns));
-	if (each && !lp_waits_json(&s->waits, &s->local.tree, &waits, &untold))
+	if (each && !lp_waits_json(&list, &s->local.tree, &waits, &untold))
 		json_object_set_new(mount, "last_waits", waits);
+}
+
+/* Whoever serves the mount counts them. */
+static void add_failures(json_t *mount)
+{
+	json_int_t n = 0;
+
+	n += json_integer_value(json_object_get(json_object_get(mount, "fuse"), "failed"));
+	n += json_integer_value(json_object_get(json_object_get(mount, "gate"), "failed"));
+	json_object_set_new(mount, "failures", json_integer(n));
 }
 
 json_t *lp_status_json(struct lp_served *served, pid_t worker,
@@ -97,6 +130,7 @@ json_t *lp_status_json(struct lp_served *served, pid_t worker,
 
 		add_devices(mount, s, count);
 		add_waits(mount, s, waits);
+		add_failures(mount);
 		json_object_set_new(mount, "number", json_integer((json_int_t)s->number));
 		json_array_append_new(mounts, mount);
 	}

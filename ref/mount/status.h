@@ -4,9 +4,10 @@
  *
  *	{"watchdog", "keeper", "worker": PIDs, "..._rss_anon_bytes",
  *	 "fetch": {what the worker has fetched in all},
- *	 "mounts": [{"number", "image", "name", "at", "mode", "waits", "wait_ns",
+ *	 "mounts": [{"number", "image", "name", "at", "mode", "waits", "wait_ns", "failures",
  *	             "devices": [{"device", "ready_...", "disk_bytes", "demand_requests", ...}],
- *	             "fuse": {"reads", "read_bytes", "waited", "failed"},
+ *	             "fuse": {"reads", "read_bytes", "waited", "failed"}, or
+ *	             "gate": {"events", "waited", "failed"},
  *	             "last_waits": mount/waits.h}]}
  */
 #ifndef LP_STATUS_H

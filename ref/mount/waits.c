@@ -6,7 +6,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#define LIST_MAX ((size_t)64 << 20)	/* bytes, ours: of 4,000 devices */
 #define TEXT_MAX ((size_t)LP_PATH_MAX * 2)
 
 void lp_waits_init(struct lp_waits *w)
@@ -36,17 +38,75 @@ void lp_waits_sum(struct lp_waits *w, uint64_t *n, uint64_t *wait_ns)
 	pthread_mutex_unlock(&w->lock);
 }
 
-/* The remembered ones in order at @out. */
-static size_t copy(struct lp_waits *w, struct lp_waited out[static LP_WAITS])
+enum lp_code lp_waits_list(struct lp_waits *w, uint32_t device, struct lp_buf *list,
+			   struct lp_err *err)
 {
+	struct lp_waited one[LP_WAITS];
 	size_t n;
 
 	pthread_mutex_lock(&w->lock);
 	n = w->n < LP_WAITS ? w->n : LP_WAITS;
-	for (size_t i = 0; i < n; i++)
-		out[i] = w->last[(w->n - n + i) % LP_WAITS];
+	for (size_t i = 0; i < n; i++) {
+		one[i] = w->last[(w->n - n + i) % LP_WAITS];
+		one[i].device = device;
+	}
 	pthread_mutex_unlock(&w->lock);
-	return n;
+	return lp_buf_add(list, one, n * sizeof(*one), LIST_MAX, err);
+}
+
+/* Looks for the files whose bytes were read of a device. */
+struct locator {
+	struct lp_erofs_visitor visitor;	/* first */
+	const struct lp_erofs *tree;
+	struct lp_waited *one;
+	size_t n;
+};
+
+static void locate(struct locator *l, uint64_t nid, const struct lp_extent *e)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		struct lp_waited *w = &l->one[i];
+
+		if (!w->device || w->device != e->device || w->off < e->device_off ||
+		    w->off - e->device_off >= e->bytes)
+			continue;
+		w->off = e->off + (w->off - e->device_off);
+		w->nid = nid;
+		w->device = 0;
+	}
+}
+
+static enum lp_code locate_file(struct lp_erofs_visitor *v, const char *path,
+				const struct lp_erofs_inode *inode, struct lp_err *err)
+{
+	struct locator *l = (struct locator *)v;
+	struct lp_extent e;
+
+	(void)path;
+	for (uint64_t off = 0; S_ISREG(inode->mode) && off < inode->size; off = e.off + e.bytes) {
+		if (lp_erofs_extent(l->tree, inode, off, &e, err))
+			return err->code;
+		locate(l, inode->nid, &e);
+	}
+	return LP_OK;
+}
+
+static enum lp_code locate_all(struct lp_waited *one, size_t n, const struct lp_erofs *tree,
+			       struct lp_err *err)
+{
+	struct locator l = {.visitor = {.visit = locate_file}, .tree = tree, .one = one, .n = n};
+
+	for (size_t i = 0; i < n; i++)
+		if (one[i].device)
+			return lp_erofs_walk(tree, &l.visitor, err);
+	return LP_OK;
+}
+
+static int by_time(const void *x, const void *y)
+{
+	const struct lp_waited *a = x, *b = y;
+
+	return a->at_ns < b->at_ns ? -1 : a->at_ns > b->at_ns;
 }
 
 static int by_nid(const void *x, const void *y)
@@ -93,15 +153,23 @@ static bool append(json_t *to, const struct lp_waited *w, const char *path)
 	return o && (!path || set_path(o, path)) && !json_array_append_new(to, o);
 }
 
-enum lp_code lp_waits_json(struct lp_waits *w, const struct lp_erofs *tree, json_t **out,
+enum lp_code lp_waits_json(struct lp_buf *list, const struct lp_erofs *tree, json_t **out,
 			   struct lp_err *err)
 {
 	LP_AUTO(lp_buf_free) struct lp_buf names = {0};
-	struct lp_waited one[LP_WAITS];
 	struct lp_path path[LP_WAITS] = {{.nid = 0}};
-	size_t n = copy(w, one), files = files_of(one, n, path);
+	struct lp_waited *one = (struct lp_waited *)(void *)list->p;
+	size_t n = list->len / sizeof(*one), files;
 	bool ok = true;
 
+	if (n)
+		qsort(one, n, sizeof(*one), by_time);
+	if (n > LP_WAITS)
+		one += n - LP_WAITS;
+	n = n < LP_WAITS ? n : LP_WAITS;
+	if (locate_all(one, n, tree, err))
+		return err->code;
+	files = files_of(one, n, path);
 	if (lp_paths_find(tree, path, files, &names, err))
 		return err->code;
 	*out = json_array();

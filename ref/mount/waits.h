@@ -16,7 +16,8 @@
 #define LP_WAITS 256	/* ours: of a mount that are remembered */
 
 struct lp_waited {
-	uint64_t nid, off, bytes;	/* what was read */
+	uint64_t nid, off, bytes;	/* what was read of which file, or, where that is not known, */
+	uint32_t device;		/* of which device of the tree; 0: of the file */
 	uint64_t at_ns, wait_ns;	/* since when (CLOCK_MONOTONIC), and for how long */
 	bool failed;
 };
@@ -35,13 +36,19 @@ void lp_waits_add(struct lp_waits *w, const struct lp_waited *one);
 /* How many there ever were, and how long all of them took. */
 void lp_waits_sum(struct lp_waits *w, uint64_t *n, uint64_t *wait_ns);
 
+/* Append those that are remembered to @list, of struct lp_waited; @device: for all of them. */
+LP_MUST_CHECK enum lp_code lp_waits_list(struct lp_waits *w, uint32_t device, struct lp_buf *list,
+					 struct lp_err *err);
+
 /*
- * lp_waits_json - those that are remembered, oldest first: an array of {"path", "offset",
+ * lp_waits_json - the last LP_WAITS of @list, oldest first: an array of {"path", "offset",
  * "bytes", "at_ns", "wait_ns", "failed"}.
  *
- * @tree  the one whose inodes were read; a path that is not UTF-8 is "path_base64" instead
+ * @list  is sorted; what was read of a device gets the first file that has its bytes there
+ * @tree  the one that was read; a path that is not UTF-8 is "path_base64" instead, and what no
+ *        file has, has none
  */
-LP_MUST_CHECK enum lp_code lp_waits_json(struct lp_waits *w, const struct lp_erofs *tree,
+LP_MUST_CHECK enum lp_code lp_waits_json(struct lp_buf *list, const struct lp_erofs *tree,
 					 json_t **out, struct lp_err *err);
 
 #endif

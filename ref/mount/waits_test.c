@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "mount/waits.h"
+#include "layer/layer.h"
 #include "testing/test.h"
 
 #include <string.h>
@@ -21,7 +22,11 @@ static enum lp_code make_tree(struct world *w, struct lp_err *err)
 	LP_AUTO(lp_tree_free) struct lp_tree t = {0};
 	LP_AUTO(lp_fd_close) int fd = memfd_create("tree", MFD_CLOEXEC);
 	char dir[] = "d";
-	const struct lp_entry nodes[] = {{.path = names[0], .mode = S_IFREG | 0600},
+	const struct lp_extent part[] = {{.bytes = LP_BLOCK, .device_off = LP_BLOCK, .device = 1},
+					 {.off = LP_BLOCK, .bytes = LP_BLOCK, .device = 2}};
+	const struct lp_erofs_device device[] = {{.bytes = 4 * LP_BLOCK}, {.bytes = LP_BLOCK}};
+	const struct lp_entry nodes[] = {{.path = names[0], .mode = S_IFREG | 0600,
+					  .extent = part, .nextent = 2, .size = 2 * LP_BLOCK},
 					 {.path = dir, .mode = S_IFDIR | 0700},
 					 {.path = names[1], .mode = S_IFREG | 0600}};
 
@@ -30,7 +35,7 @@ static enum lp_code make_tree(struct world *w, struct lp_err *err)
 	for (size_t i = 0; i < FILES; i++)
 		if (lp_tree_add(&t, &nodes[i], err))
 			return err->code;
-	if (lp_tree_end(&t, err) || lp_erofs_write(&t, NULL, 0, fd, err) ||
+	if (lp_tree_end(&t, err) || lp_erofs_write(&t, device, 2, fd, err) ||
 	    lp_map_fd(&w->map, fd, err) || lp_erofs_open(&w->tree, w->map.p, w->map.bytes, err))
 		return err->code;
 	w->nid[FILES - 1] = 1u << 30;
@@ -46,10 +51,12 @@ static enum lp_code make_tree(struct world *w, struct lp_err *err)
 
 static json_t *read_all(struct lp_waits *l, const struct world *w)
 {
+	LP_AUTO(lp_buf_free) struct lp_buf list = {0};
 	struct lp_err err = {0};
 	json_t *j = NULL;
 
-	CHECK(!lp_waits_json(l, &w->tree, &j, &err), "a list %s", err.msg);
+	CHECK(!lp_waits_list(l, 0, &list, &err) && !lp_waits_json(&list, &w->tree, &j, &err),
+	      "a list %s", err.msg);
 	return j;
 }
 
@@ -75,7 +82,7 @@ static void check_names(const struct world *w)
 	CHECK(json_is_array(j) && !json_array_size(j), "nobody waited");
 	json_decref(j);
 	for (uint64_t i = 0; i < FILES; i++)
-		lp_waits_add(&l, &(struct lp_waited){w->nid[i], i, 10, 100 + i, 7, i == 1});
+		lp_waits_add(&l, &(struct lp_waited){w->nid[i], i, 10, 0, 100 + i, 7, i == 1});
 	j = read_all(&l, w);
 	CHECK(json_array_size(j) == FILES && has(j, 0, "path", "a") && number(j, 0, "offset") == 0 &&
 	      number(j, 0, "at_ns") == 100 && number(j, 0, "wait_ns") == 7, "the first");
@@ -96,7 +103,7 @@ static void check_bound(const struct world *w)
 
 	lp_waits_init(&l);
 	for (uint64_t i = 0; i < many; i++)
-		lp_waits_add(&l, &(struct lp_waited){w->nid[0], i, 1, i, 2, false});
+		lp_waits_add(&l, &(struct lp_waited){w->nid[0], i, 1, 0, i, 2, false});
 	lp_waits_sum(&l, &n, &wait_ns);
 	CHECK(n == many && wait_ns == 2 * many, "the sums are of all");
 	j = read_all(&l, w);
@@ -107,6 +114,33 @@ static void check_bound(const struct world *w)
 	lp_waits_free(&l);
 }
 
+/* What was read of devices: in two logs, of which the second began before. */
+static void check_devices(const struct world *w)
+{
+	LP_AUTO(lp_buf_free) struct lp_buf list = {0};
+	struct lp_err err = {0};
+	struct lp_waits l, m;
+	json_t *j = NULL;
+
+	lp_waits_init(&l);
+	lp_waits_init(&m);
+	lp_waits_add(&l, &(struct lp_waited){.off = LP_BLOCK + 5, .bytes = 1, .at_ns = 10});
+	lp_waits_add(&l, &(struct lp_waited){.off = 3 * LP_BLOCK, .bytes = 2, .at_ns = 20});
+	lp_waits_add(&m, &(struct lp_waited){.off = 7, .bytes = 3, .at_ns = 5});
+	CHECK(!lp_waits_list(&l, 1, &list, &err) && !lp_waits_list(&m, 2, &list, &err) &&
+	      !lp_waits_json(&list, &w->tree, &j, &err) && json_array_size(j) == 3,
+	      "of devices %s", err.msg);
+	CHECK(number(j, 0, "bytes") == 3 && has(j, 0, "path", "a") &&
+	      number(j, 0, "offset") == LP_BLOCK + 7, "the second part of a file");
+	CHECK(number(j, 1, "bytes") == 1 && has(j, 1, "path", "a") && number(j, 1, "offset") == 5,
+	      "the first one");
+	CHECK(number(j, 2, "bytes") == 2 && has(j, 2, "path", NULL) &&
+	      number(j, 2, "offset") == 3 * LP_BLOCK, "what is no file's");
+	json_decref(j);
+	lp_waits_free(&l);
+	lp_waits_free(&m);
+}
+
 int main(void)
 {
 	struct world w = {.map = {.bytes = 0}};
@@ -115,6 +149,7 @@ int main(void)
 	if (CHECK(!make_tree(&w, &err), "a tree %s", err.msg)) {
 		check_names(&w);
 		check_bound(&w);
+		check_devices(&w);
 	}
 	lp_map_free(&w.map);
 	return test_done();

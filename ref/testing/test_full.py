@@ -10,6 +10,7 @@ import embedded
 import pytest
 from conftest import LAZYPULL, Tar, root_only, run
 from test_mount import Mount, status
+from test_status import kernel_only
 
 MIB = 1 << 20
 FILES = 12
@@ -76,14 +77,17 @@ def alive(store):
     return [s[who] for who in ("keeper", "worker")]
 
 
-def test_full_while_mounted(host, bodies, disk, tmp_path):
-    store = disk / "s"
-    with Mount(store, host, tmp_path / "at", "--mount=fuse", "--prefetch=none") as m:
+@pytest.mark.parametrize("mode", ["fuse", "kernel"])
+def test_full_while_mounted(host, bodies, disk, tmp_path, mode):
+    store, mount = disk / "s", f"--mount={mode}"
+    if mode == "kernel":
+        kernel_only()
+    with Mount(store, host, tmp_path / "at", mount, "--prefetch=none") as m:
         first = (m.at / "f0").read_bytes()
         who = alive(store)
         ballast = fill(disk, 4 * MIB)
         right, errors = read_all(m.at, bodies)
-        assert 1 <= right < FILES and set(errors) == {errno.ENOSPC}
+        assert 1 <= right < FILES and set(errors) == {errno.ENOSPC if mode == "fuse" else errno.EIO}
         assert read_all(m.at, bodies)[0] >= right, "what is there stays"
         assert (m.at / "f0").read_bytes() == first == bodies[0]
         assert alive(store) == who and all(who)
@@ -91,7 +95,7 @@ def test_full_while_mounted(host, bodies, disk, tmp_path):
         assert read_all(m.at, bodies) == (FILES, [])
         assert alive(store) == who
         run("umount", m.at)
-    with Mount(store, host, tmp_path / "at", "--pull=never", "--mount=fuse", "--prefetch=none") as m:
+    with Mount(store, host, tmp_path / "at", "--pull=never", mount, "--prefetch=none") as m:
         assert read_all(m.at, bodies) == (FILES, [])
         assert status(store)["fetch"]["requests"] == 0
         end(m, store)
