@@ -82,6 +82,34 @@ static enum lp_code mount_writable(const struct lp_overlay *o, const char *lower
 	return LP_OK;
 }
 
+/* A directory that stays empty and is not removed, as one of the caller's might be: a tmpfs. */
+static enum lp_code make_nothing(struct lp_err *err)
+{
+	if ((mkdir(NOTHING, 0755) && errno != EEXIST) ||
+	    mount("tmpfs", NOTHING, "tmpfs", MS_RDONLY, "mode=755"))
+		return lp_fail_errno(err, "make an empty directory");
+	return LP_OK;
+}
+
+static enum lp_code mount_read_only(const struct lp_overlay *o, char lower[static OPTIONS_MAX],
+				    struct lp_err *err)
+{
+	/* Without an upper one there must be two lower ones. */
+	bool alone = o->nlower == 1;
+	enum lp_code code = LP_OK;
+
+	if (alone && make_nothing(err))
+		return err->code;
+	if (alone)
+		memcpy(lower + strlen(lower), ":" NOTHING, sizeof(":" NOTHING));
+	if (mount(o->source, o->at, "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV, lower))
+		code = lp_fail_errno(err, "mount the overlay");
+	/* The overlay keeps it. */
+	if (alone && umount2(NOTHING, MNT_DETACH) && !code)
+		code = lp_fail_errno(err, "let go of the empty directory");
+	return code;
+}
+
 static enum lp_code mount_there(const struct lp_overlay *o, struct lp_err *err)
 {
 	char lower[OPTIONS_MAX];
@@ -90,15 +118,7 @@ static enum lp_code mount_there(const struct lp_overlay *o, struct lp_err *err)
 		return err->code;
 	if (o->writable)
 		return mount_writable(o, lower, err);
-	/* Without an upper one there must be two lower ones. */
-	if (o->nlower == 1) {
-		if (mkdir(NOTHING, 0755) && errno != EEXIST)
-			return lp_fail_errno(err, "make an empty directory");
-		memcpy(lower + strlen(lower), ":" NOTHING, sizeof(":" NOTHING));
-	}
-	if (mount(o->source, o->at, "overlay", MS_RDONLY | MS_NOSUID | MS_NODEV, lower))
-		return lp_fail_errno(err, "mount the overlay");
-	return LP_OK;
+	return mount_read_only(o, lower, err);
 }
 
 enum lp_code lp_overlay_mount(const struct lp_overlay *o, struct lp_err *err)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """mount, umount, status, and the keeper behind them: what is served, and what when things die."""
 import errno
+import gzip
 import json
 import os
 import pathlib
@@ -11,7 +12,7 @@ import time
 
 import embedded
 import pytest
-from conftest import LAZYPULL, lines_of, root_only, run, tree
+from conftest import LAZYPULL, lines_of, root_only, run, Tar, tree
 
 
 BIG = bytes(range(256)) * 40_000
@@ -65,6 +66,18 @@ def test_tree(host, tmp_path, image, mode):
         assert mounted == said
         assert "cannot" not in run(LAZYPULL, "umount", m.at)
         assert not os.listdir(m.at)
+
+
+@pytest.mark.parametrize("mode", ["fuse", "extract"])
+def test_one_layer(tmp_path, mode):
+    """An overlay that has nothing to lay over anything."""
+    root_only()
+    layer = Tar().add("d/", kind=b"5").add("d/f", b"x").bytes()
+    embedded.write_layout(tmp_path / "one", [gzip.compress(layer, mtime=0)],
+                          media_type="application/vnd.oci.image.layer.v1.tar+gzip",
+                          diff_ids=[embedded.digest(layer)])
+    with Mount(tmp_path / "s", f"oci:{tmp_path}/one", tmp_path / "at", f"--mount={mode}") as m:
+        assert os.listdir(m.at) == ["d"] and (m.at / "d" / "f").read_text() == "x"
 
 
 def test_read_only_and_harmless(host, tmp_path):
