@@ -33,6 +33,18 @@ struct asked {
 	char creds[256];
 };
 
+/* Said before anything is fetched, started or made. */
+static enum lp_code may_mount(struct lp_err *err)
+{
+	LP_AUTO(lp_fd_close) int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
+
+	if (fs >= 0 || errno != EPERM)
+		return LP_OK;
+	return lp_fail(err, LP_ESYSTEM, LP_NO_OFFSET, NULL,
+		       "mounts are not allowed here: an ordinary user needs a user and a mount "
+		       "namespace (unshare -Urm)");
+}
+
 static enum lp_code choose_mode(struct lp_rootfs *r, const struct asked *a, struct lp_err *err)
 {
 	LP_AUTO(lp_fd_close) int fuse = -1;
@@ -196,7 +208,7 @@ enum lp_code lp_rootfs_open(struct lp_rootfs *r, const struct lp_common *c,
 
 	r->events.fd = args->events ? (int)args->events : -1;
 	lp_event(&r->events, "request");
-	if (lp_common_image(c, a.creds, &a.options, err) ||
+	if (may_mount(err) || lp_common_image(c, a.creds, &a.options, err) ||
 	    lp_reference_parse(name, &a.ref, err) || lp_reference_absolute(&a.ref, err) ||
 	    lp_store_open(&r->store, c->store, err) || choose_mode(r, &a, err) ||
 	    lp_settler_start(&r->settler, &r->store, err))

@@ -4,6 +4,7 @@
 #include "cmd/cmd.h"
 #include "mount/bundle.h"
 #include "mount/container.h"
+#include "mount/userns.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -101,6 +102,7 @@ static enum lp_code write_bundle(const struct lp_run_args *a, const struct lp_ro
 		.nenv = a->env.n, .volume = a->volume.text, .nvolume = a->volume.n,
 		.workdir = a->workdir, .hostname = a->hostname ? a->hostname : id,
 		.network = (enum lp_network)a->net, .terminal = a->tty, .read_only = a->read_only,
+		.user = lp_userns() != 0,
 	};
 
 	if (b.network == LP_NET_HOST && !a->hostname && !gethostname(host, sizeof(host) - 1))

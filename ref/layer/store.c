@@ -76,12 +76,20 @@ static enum lp_code open_private(const char *path, int *dir, struct lp_err *err)
 	return LP_OK;
 }
 
+/* Root, and not of a user namespace whose root another user is: "/" shows another owner there. */
+static bool is_root(void)
+{
+	struct stat st;
+
+	return geteuid() == 0 && !stat("/", &st) && st.st_uid == 0;
+}
+
 static enum lp_code default_path(char *out, size_t size, struct lp_err *err)
 {
 	const char *data = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
 	int n;
 
-	if (geteuid() == 0)
+	if (is_root())
 		n = snprintf(out, size, "/var/lib/lazypull");
 	else if (data && data[0] == '/')
 		n = snprintf(out, size, "%s/lazypull", data);
@@ -132,7 +140,7 @@ static enum lp_code open_run(struct lp_store *s, struct lp_err *err)
 	if (fstat(s->dir, &st))
 		return lp_fail_errno(err, "stat %s", s->path);
 	lp_store_id(s->path, &st, id);
-	if ((geteuid() == 0 && run_in(s, "/run", id)) || run_in(s, getenv("XDG_RUNTIME_DIR"), id))
+	if ((is_root() && run_in(s, "/run", id)) || run_in(s, getenv("XDG_RUNTIME_DIR"), id))
 		return LP_OK;
 	n = snprintf(s->run, sizeof(s->run), "%.*s/run", (int)sizeof(s->run), s->path);
 	if (n < 0 || (size_t)n >= sizeof(s->run))

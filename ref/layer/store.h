@@ -24,7 +24,7 @@
 
 #define LP_STORE_UNSETTLED "unsettled"	/* see lp_store_settle() */
 #define LP_STORE_LINK "store"		/* in the run directory: leads to the store */
-#define LP_STORE_RUN 92		/* bytes: sun_path has 108, and "/control.sock" must fit behind */
+#define LP_STORE_RUN 87		/* bytes: sun_path has 108, "/keeper.01234567.sock" must fit behind */
 
 struct lp_store {
 	char path[256];		/* of the store; absolute */
@@ -37,7 +37,8 @@ struct lp_store {
 /*
  * lp_store_open - open the store at @path, making it where it is absent.
  *
- * @path   NULL: /var/lib/lazypull for root, else $XDG_DATA_HOME/lazypull
+ * @path   NULL: /var/lib/lazypull for root, else $XDG_DATA_HOME/lazypull.  Root is whom the
+ *         machine belongs to, not a user in a user namespace
  *
  * LP_ESYSTEM  it cannot be made, belongs to someone else, or others may enter it (one that is
  *             still empty is closed to them instead)

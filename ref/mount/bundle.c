@@ -26,9 +26,11 @@ static const char *const read_only[] = {
 	"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
 };
 
-static const struct {
+struct mounting {
 	const char *at, *type, *source, *options;
-} mounts[] = {
+};
+
+static const struct mounting mounts[] = {
 	{"/proc", "proc", "proc", "nosuid,noexec,nodev"},
 	{"/dev", "tmpfs", "tmpfs", "nosuid,strictatime,mode=755,size=65536k"},
 	{"/dev/pts", "devpts", "devpts",
@@ -38,6 +40,12 @@ static const struct {
 	{"/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev"},
 	{"/dev/shm", "tmpfs", "shm", "nosuid,noexec,nodev,mode=1777,size=65536k"},
 };
+
+/* Instead of them in a user namespace: it may not map group 5, and owns no network of the host. */
+static const struct mounting
+	user_pts = {"/dev/pts", "devpts", "devpts",
+		    "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620"},
+	user_sys = {"/sys", "bind", "/sys", "rbind,nosuid,noexec,nodev,ro"};
 
 /* What a container on the host's network shares of its names. */
 static const char *const names_of_host[] = {"/etc/resolv.conf", "/etc/hosts", "/etc/hostname"};
@@ -91,15 +99,26 @@ static enum lp_code add_volume(json_t *to, const char *text, struct lp_err *err)
 	return LP_OK;
 }
 
+static const struct mounting *allowed(const struct lp_bundle *b, const struct mounting *m)
+{
+	if (b->user && !strcmp(m->at, user_pts.at))
+		return &user_pts;
+	if (b->user && b->network == LP_NET_HOST && !strcmp(m->at, user_sys.at))
+		return &user_sys;
+	return m;
+}
+
 static enum lp_code mounts_json(const struct lp_bundle *b, json_t **out, struct lp_err *err)
 {
 	json_t *a = *out = json_array();
 
-	for (size_t i = 0; i < COUNT(mounts); i++)
-		json_array_append_new(a, mount_json(mounts[i].at, strlen(mounts[i].at),
-						    mounts[i].type, json_string(mounts[i].source),
-						    split(mounts[i].options,
-							  strlen(mounts[i].options), ',')));
+	for (size_t i = 0; i < COUNT(mounts); i++) {
+		const struct mounting *m = allowed(b, &mounts[i]);
+
+		json_array_append_new(a, mount_json(m->at, strlen(m->at), m->type,
+						    json_string(m->source),
+						    split(m->options, strlen(m->options), ',')));
+	}
 	for (size_t i = 0; b->network == LP_NET_HOST && i < COUNT(names_of_host); i++) {
 		const char *path = names_of_host[i];
 

@@ -35,6 +35,7 @@ struct lp_bundle {
 	const char *hostname;
 	enum lp_network network;
 	bool terminal, read_only;
+	bool user;			/* in a user namespace: not all that root may is allowed */
 };
 
 /*

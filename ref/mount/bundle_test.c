@@ -146,6 +146,45 @@ static void binds(void)
 	}
 }
 
+/* What root of a user namespace may not do is not asked for. */
+static void in_user_namespace(void)
+{
+	static const struct {
+		bool user;
+		enum lp_network network;
+		const char *sys;	/* type of what is at /sys */
+	} rows[] = {
+		{false, LP_NET_HOST, "sysfs"}, {true, LP_NET_HOST, "bind"},
+		{true, LP_NET_NONE, "sysfs"},
+	};
+	struct lp_config config = {0};
+	struct lp_account account = {.home = "/root"};
+	char *const args[] = {arg_a};
+
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		LP_AUTO(lp_json_free) json_t *j = NULL;
+		struct lp_bundle b = {.image = &config, .account = &account, .root = "r", .hostname = "h",
+				      .args = args, .nargs = 1, .network = rows[i].network,
+				      .user = rows[i].user};
+		struct lp_err err = {0};
+		const char *sys = NULL;
+		bool gid = false;
+		size_t k;
+		json_t *m;
+
+		CHECK(!lp_bundle_make(&b, &j, &err), "row %zu %s", i, err.msg);
+		json_array_foreach(json_object_get(j, "mounts"), k, m) {
+			char *text = json_dumps(m, JSON_COMPACT);
+
+			gid = gid || (text && strstr(text, "gid=5"));
+			if (!strcmp(json_string_value(json_object_get(m, "destination")), "/sys"))
+				sys = json_string_value(json_object_get(m, "type"));
+			free(text);
+		}
+		CHECK(gid != rows[i].user && sys && !strcmp(sys, rows[i].sys), "/sys is %s", sys);
+	}
+}
+
 static void save(int dir, const char *path, const char *text)
 {
 	struct lp_err err = {0};
@@ -194,6 +233,7 @@ int main(void)
 	test_dir_make(root);
 	bundles();
 	binds();
+	in_user_namespace();
 	users(root);
 	test_dir_remove(root);
 	return test_done();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "mount/client.h"
 
-#include "mount/keeper.h"
+#include "mount/control.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,10 +26,7 @@ static enum lp_code try_connect(struct lp_client *c, bool *there, struct lp_err 
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 
 	*there = false;
-	if (snprintf(a.sun_path, sizeof(a.sun_path), "%s/" LP_KEEPER_SOCKET, c->store->run) >=
-	    (int)sizeof(a.sun_path))
-		return lp_fail(err, LP_ELIMIT, LP_NO_OFFSET, NULL, "%s is too long for a socket",
-			       c->store->run);
+	lp_control_path(c->store, LP_CONTROL_SOCKET, a.sun_path);
 	c->socket = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (c->socket < 0)
 		return lp_fail_errno(err, "a socket");
@@ -48,14 +45,14 @@ static enum lp_code try_connect(struct lp_client *c, bool *there, struct lp_err 
 /* In the grandchild: nothing of the command's stays with the keeper. */
 static void become_keeper(const struct lp_store *s, int ready)
 {
-	char log[sizeof(s->run) + 32], store[sizeof(s->path) + 16], fd_text[24];
+	char log[LP_CONTROL_BYTES], store[sizeof(s->path) + 16], fd_text[24];
 	char name[] = "lazypull", command[] = "keeper";
 	char *argv[] = {name, command, store, fd_text, NULL};
 	int null = open("/dev/null", O_RDWR), words;
 
 	snprintf(store, sizeof(store), "--store=%s", s->path);
 	snprintf(fd_text, sizeof(fd_text), "--ready=%d", READY_FD);
-	snprintf(log, sizeof(log), "%s/" LP_KEEPER_LOG, s->run);
+	lp_control_path(s, LP_CONTROL_LOG, log);
 	words = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
 	if (null < 0 || words < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(words, 2) < 0)
 		_exit(3);
@@ -185,7 +182,7 @@ enum lp_code lp_client_ready(struct lp_client *c, struct lp_err *err)
 	}
 	if (!c->greeted)
 		return lp_fail(err, LP_ESYSTEM, LP_NO_OFFSET, NULL, "no keeper starts: %s",
-			       *word ? word : "see " LP_KEEPER_LOG);
+			       *word ? word : "see its log");
 	return LP_OK;
 }
 

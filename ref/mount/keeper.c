@@ -2,6 +2,7 @@
 #include "mount/keeper.h"
 
 #include "base/log.h"
+#include "mount/control.h"
 #include "mount/request.h"
 #include "mount/served.h"
 #include "mount/status.h"
@@ -505,9 +506,9 @@ static enum lp_code start(struct keeper *k, struct lp_err *err)
 /* The socket goes first, under the lock: who comes too late starts the next keeper. */
 static void end(struct keeper *k)
 {
-	char path[LP_STORE_RUN + 32];
+	char path[LP_CONTROL_BYTES];
 
-	snprintf(path, sizeof(path), "%s/" LP_KEEPER_SOCKET, k->held->store->run);
+	lp_control_path(k->held->store, LP_CONTROL_SOCKET, path);
 	unlink(path);
 	lp_fd_close(&k->held->listen);
 	for (struct client *c = k->client; c; c = c->next)

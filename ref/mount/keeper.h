@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * keeper - the process that owns what lives: one per store.
+ * keeper - the process that owns what lives: one per store and user namespace.
  *
- *	RUN/keeper.lock   flock'ed while it lives; its process id
- *	RUN/keeper.sock   SOCK_SEQPACKET, for the same user only: requests and answers are JSON
- *	RUN/keeper.log    what it and its worker had to say
+ * mount/control.h says where it is found.  It answers the same user only:
  *
  *	{"op": "ping"}                                     {"keeper": PID}
  *	{"op": "mount", "image", "at", "prefetch",         {"mode": "fuse" or "kernel"} and
@@ -20,10 +18,6 @@
 #define LP_KEEPER_H
 
 #include "mount/watchdog.h"
-
-#define LP_KEEPER_SOCKET "keeper.sock"
-#define LP_KEEPER_LOCK "keeper.lock"
-#define LP_KEEPER_LOG "keeper.log"
 
 /* Be the keeper that @w started; returns the exit status when it has ended. */
 int lp_keeper_run(struct lp_watchdog *w);

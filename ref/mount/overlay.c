@@ -9,19 +9,27 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #define OPTIONS_MAX 4096	/* bytes: a page, mount(2) */
 #define NOTHING "none"
 
-/* From what we want to what the oldest kernels have. */
-static const char *const writable_options[] = {
-	"upperdir=rw/upper,workdir=rw/work,redirect_dir=on,metacopy=on,index=off,volatile",
-	"upperdir=rw/upper,workdir=rw/work,redirect_dir=on,metacopy=on,index=off",
-	"upperdir=rw/upper,workdir=rw/work",
-};
+#define WRITABLE "upperdir=rw/upper,workdir=rw/work"
 
-#define NOPTIONS (sizeof(writable_options) / sizeof(writable_options[0]))
+/* From what we want to what the oldest kernels have. */
+static const char *const trusted_options[] = {
+	WRITABLE ",redirect_dir=on,metacopy=on,index=off,volatile",
+	WRITABLE ",redirect_dir=on,metacopy=on,index=off",
+	WRITABLE,
+	NULL,
+};
+/* In a user namespace: user.overlay.*, without redirect_dir and metacopy. */
+static const char *const user_options[] = {
+	WRITABLE ",userxattr,volatile",
+	WRITABLE ",userxattr",
+	NULL,
+};
 
 static enum lp_code make_dirs(struct lp_err *err)
 {
@@ -46,14 +54,25 @@ static enum lp_code lower_option(const struct lp_overlay *o, char out[static OPT
 	return LP_OK;
 }
 
+/* May we write trusted xattrs?  Else overlayfs would lose what it notes of directories. */
+static bool is_trusted(void)
+{
+	bool refused = setxattr("rw/upper", "trusted.lazypull", "", 0, 0) && errno == EPERM;
+
+	if (!refused)
+		removexattr("rw/upper", "trusted.lazypull");
+	return !refused;
+}
+
 static int try_writable(const struct lp_overlay *o, const char *lower)
 {
+	const char *const *try = is_trusted() ? trusted_options : user_options;
 	int rc = -1;
 
-	for (size_t i = 0; rc && i < NOPTIONS; i++) {
+	for (; rc && *try; try++) {
 		char options[OPTIONS_MAX];
 
-		if (snprintf(options, sizeof(options), "%s,%s", lower, writable_options[i]) >=
+		if (snprintf(options, sizeof(options), "%s,%s", lower, *try) >=
 		    (int)sizeof(options)) {
 			errno = E2BIG;
 			return -1;

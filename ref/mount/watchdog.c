@@ -2,6 +2,7 @@
 #include "mount/watchdog.h"
 
 #include "base/log.h"
+#include "mount/control.h"
 #include "mount/keeper.h"
 
 #include <errno.h>
@@ -40,9 +41,9 @@ struct dog {
 
 static enum lp_code take_lock(struct lp_watchdog *w, struct lp_err *err)
 {
-	char path[sizeof(w->store->run) + 32], pid[16] = "";
+	char path[LP_CONTROL_BYTES], pid[16] = "";
 
-	snprintf(path, sizeof(path), "%s/" LP_KEEPER_LOCK, w->store->run);
+	lp_control_path(w->store, LP_CONTROL_LOCK, path);
 	w->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (w->lock < 0)
 		return lp_fail_errno(err, "open %s", path);
@@ -60,10 +61,7 @@ static enum lp_code start_listening(struct lp_watchdog *w, struct lp_err *err)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 
-	if (snprintf(a.sun_path, sizeof(a.sun_path), "%s/" LP_KEEPER_SOCKET, w->store->run) >=
-	    (int)sizeof(a.sun_path))
-		return lp_fail(err, LP_ELIMIT, LP_NO_OFFSET, NULL, "%s is too long for a socket",
-			       w->store->run);
+	lp_control_path(w->store, LP_CONTROL_SOCKET, a.sun_path);
 	w->listen = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (w->listen < 0 || (unlink(a.sun_path) && errno != ENOENT) ||
 	    bind(w->listen, (const struct sockaddr *)&a, sizeof(a)) || listen(w->listen, 128))
