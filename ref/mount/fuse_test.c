@@ -10,10 +10,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -21,6 +24,7 @@
 
 #define MANY 3000		/* names of a directory */
 #define TIMEOUT_NS 400000000ull
+#define HOUR_NS 3600000000000ull
 #define NODES (sizeof(nodes) / sizeof(nodes[0]))
 
 static const struct sample_shape shape = {.seed = 7, .nchunk = 40, .bytes_max = 9000,
@@ -28,6 +32,8 @@ static const struct sample_shape shape = {.seed = 7, .nchunk = 40, .bytes_max = 
 
 /* What the fake worker does with a question. */
 enum manner { OBEY, LIE, REFUSE, SLEEP };
+
+#define HELD_MAX 64		/* questions that a sleeper has not answered */
 
 struct world {
 	char root[TEST_DIR], at[TEST_DIR + 8];
@@ -45,6 +51,8 @@ struct world {
 	pthread_t worker;
 	_Atomic int manner;
 	_Atomic int asked;
+	struct lp_msg held[HELD_MAX];	/* the worker's until asked says so */
+	_Atomic size_t nheld;
 };
 
 static const struct lp_xattr xattr = {"user.colour", "blue", 4};
@@ -58,6 +66,20 @@ static const struct lp_entry nodes[] = {
 	{.path = "many", .mode = S_IFDIR | 0755},
 };
 
+/* Make what @m asks for ready. */
+static void obey(struct world *w, const struct lp_msg *m)
+{
+	uint32_t first = 0, end = 0;
+	struct lp_err err = {0};
+
+	lp_layer_range(&w->device.table.layer, m->off, m->bytes, &first, &end);
+	for (; first < end; first++)
+		if (lp_device_write(
+			    &w->device, first,
+			    w->sample.plain.p + w->device.table.layer.chunk[first].device_off, &err))
+			printf("# %s\n", err.msg);
+}
+
 static void *work(void *arg)
 {
 	struct world *w = arg;
@@ -65,18 +87,15 @@ static void *work(void *arg)
 
 	while (recv(w->socket, &m, sizeof(m), 0) == sizeof(m)) {
 		struct lp_err err = {0};
-		uint32_t first = 0, end = 0;
 
-		w->asked++;
-		if (w->manner == SLEEP)
+		if (w->manner == SLEEP) {
+			w->held[w->nheld++ % HELD_MAX] = m;
+			w->asked++;
 			continue;
-		lp_layer_range(&w->device.table.layer, m.off, m.bytes, &first, &end);
-		for (; w->manner == OBEY && first < end; first++)
-			if (lp_device_write(&w->device, first,
-					    w->sample.plain.p +
-						    w->device.table.layer.chunk[first].device_off,
-					    &err))
-				printf("# %s\n", err.msg);
+		}
+		w->asked++;
+		if (w->manner == OBEY)
+			obey(w, &m);
 		m.op = LP_MSG_DONE;
 		m.status = w->manner == REFUSE ? LP_EDIGEST : LP_OK;
 		if (lp_msg_send(w->socket, &m, -1, &err))
@@ -130,13 +149,12 @@ static enum lp_code open_store(struct world *w, struct lp_err *err)
 	return make_tree(w, err);
 }
 
-static enum lp_code begin(struct world *w, struct lp_err *err)
+static enum lp_code begin(struct world *w, uint64_t read_timeout_ns, struct lp_err *err)
 {
 	LP_AUTO(lp_fd_close) int mount = -1;
 	struct lp_fuse_setup setup = {.name = "test", .tree = &w->tree, .device = &w->slot,
 				      .ndevice = 1, .link = &w->link, .trace = &w->trace,
-				      .waits = &w->waits,
-				      .read_timeout_ns = TIMEOUT_NS};
+				      .waits = &w->waits, .read_timeout_ns = read_timeout_ns};
 	int pair[2];
 
 	*w = (struct world){.socket = -1, .ended = eventfd(0, EFD_CLOEXEC),
@@ -277,24 +295,173 @@ static void data(struct world *w)
 	      (unsigned long long)c.failed);
 }
 
-/* A reader that nobody answers: killed at once, signalled for nothing, failed in the end. */
+/* How a reader reads a block of "whole": through the page cache, past it, by a fault. */
+static const struct {
+	const char *name;
+	int flags;
+	bool map;
+} readers[] = {{"a read", O_RDONLY, false}, {"a direct read", O_RDONLY | O_DIRECT, false},
+	       {"a page fault", O_RDONLY, true}};
+
+static void nothing(int signal)
+{
+	(void)signal;
+}
+
+static char patient_at[TEST_DIR + 8];
+static volatile sig_atomic_t hung;
+
+/* A reader that no signal ended: tear the mount from it, so that the test ends. */
+static void give_up(int signal)
+{
+	(void)signal;
+	hung = 1;
+	umount2(patient_at, MNT_FORCE);
+}
+
+/* Has the kernel told the server of the signal that the reader got?  It waits for death then. */
+static bool is_told(pid_t pid)
+{
+	char path[40], line[256] = "";
+	const char *end = NULL;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	f = fopen(path, "re");
+	if (f && fgets(line, sizeof(line), f))
+		end = strrchr(line, ')');
+	if (f)
+		fclose(f);
+	return !end || !strncmp(end, ") D", 3) || !strncmp(end, ") Z", 3);
+}
+
+/* A child that reads the block at @off, whose answer is 0: all right. */
+static pid_t start_reader(const struct world *w, size_t how, uint64_t off)
+{
+	const struct sigaction handled = {.sa_handler = nothing};
+	uint8_t *p = MAP_FAILED;
+	char path[200];
+	pid_t pid = fork();
+	int fd;
+
+	if (pid)
+		return pid;
+	sigaction(SIGUSR1, &handled, NULL);
+	snprintf(path, sizeof(path), "%s/whole", w->at);
+	fd = open(path, readers[how].flags);
+	if (readers[how].map)
+		p = mmap(NULL, LP_BLOCK, PROT_READ, MAP_SHARED, fd, (off_t)off);
+	else if (!posix_memalign((void **)&p, LP_BLOCK, LP_BLOCK) &&
+		 pread(fd, p, LP_BLOCK, (off_t)off) != LP_BLOCK)
+		_exit(1);
+	_exit(p == MAP_FAILED || memcmp(p, w->sample.plain.p + off - LP_BLOCK, LP_BLOCK) ? 1 : 0);
+}
+
+/* The child's status when it has asked the worker and then got @signal, or the answer. */
+static int end_reader(struct world *w, pid_t pid, int asked, int signal)
+{
+	int status = -1;
+
+	while (w->asked == asked && !waitpid(pid, &status, WNOHANG))
+		sched_yield();
+	if (w->asked != asked && (kill(pid, signal) || waitpid(pid, &status, 0) != pid))
+		status = -1;
+	return status;
+}
+
+/* The worker answers what it was asked while it slept; whoever asked may be gone. */
+static void answer_late(struct world *w)
+{
+	for (size_t n = w->nheld; n > 0; n--) {
+		struct lp_msg m = w->held[(n - 1) % HELD_MAX];
+		struct lp_err err = {0};
+
+		if (w->manner == OBEY)
+			obey(w, &m);
+		m.op = LP_MSG_DONE;
+		CHECK(!lp_msg_send(w->socket, &m, -1, &err), "a late answer %s", err.msg);
+	}
+	w->nheld = 0;
+}
+
+/* Nothing but the signal ends such a read: its time-out is an hour. */
+static void signals(struct world *w)
+{
+	static const int deadly[] = {SIGKILL, SIGINT, SIGTERM};
+	uint64_t off = 8 * LP_BLOCK;
+
+	for (size_t how = 0; how < sizeof(readers) / sizeof(readers[0]); how++) {
+		for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++) {
+			int asked = w->asked, status;
+
+			w->manner = SLEEP;
+			status = end_reader(w, start_reader(w, how, off), asked, deadly[i]);
+			CHECK(WIFSIGNALED(status) && WTERMSIG(status) == deadly[i],
+			      "%s is ended by signal %d", readers[how].name, deadly[i]);
+			answer_late(w);
+		}
+	}
+	w->manner = OBEY;
+	CHECK(try_read(w, off, LP_BLOCK) == LP_BLOCK, "late answers harm nobody");
+}
+
+/* Returns when the server has seen what the kernel told it before, and the link has. */
+static void let_settle(struct world *w)
+{
+	struct lp_msg m = {.op = LP_MSG_COUNT};
+	struct lp_err err = {0};
+	struct statvfs st;
+	struct lp_call call;
+
+	CHECK(!statvfs(w->at, &st), "a request");
+	lp_call_begin(&call, &w->link, &m, -1);
+	CHECK(!lp_call_end(&call, "ask", &err), "a question %s", err.msg);
+}
+
+/* A signal that the reader handles is none to a read of a file. */
+static void handled(struct world *w)
+{
+	/* From the end: what one reads ahead is not what the next one wants. */
+	static const uint64_t block[] = {40, 35, 10};
+
+	for (size_t how = 0; how < sizeof(readers) / sizeof(readers[0]); how++) {
+		int asked = w->asked, status = -1;
+		pid_t pid;
+
+		w->manner = SLEEP;
+		pid = start_reader(w, how, block[how] * LP_BLOCK);
+		while (w->asked == asked && !waitpid(pid, &status, WNOHANG))
+			sched_yield();
+		CHECK(!kill(pid, SIGUSR1), "%s gets a signal", readers[how].name);
+		while (!is_told(pid))
+			sched_yield();
+		w->manner = OBEY;
+		let_settle(w);
+		answer_late(w);
+		CHECK(waitpid(pid, &status, 0) == pid && !status, "and reads what it wanted");
+	}
+}
+
+static void patient(struct world *w)
+{
+	const struct sigaction tired = {.sa_handler = give_up};
+
+	snprintf(patient_at, sizeof(patient_at), "%s", w->at);
+	sigaction(SIGALRM, &tired, NULL);
+	alarm(60);
+	signals(w);
+	handled(w);
+	alarm(0);
+	CHECK(!hung, "no reader hangs");
+}
+
+/* A reader that nobody answers fails in the end. */
 static void waiting(struct world *w)
 {
 	uint64_t off = 8 * LP_BLOCK;
 	uint64_t start;
-	int status = 0;
-	pid_t pid;
 
 	w->manner = SLEEP;
-	pid = fork();
-	if (!pid)
-		_exit(try_read(w, off, 10) == 10 ? 0 : 1);
-	poll(NULL, 0, 100);
-	start = lp_now_ns();
-	kill(pid, SIGKILL);
-	CHECK(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status) &&
-		      lp_now_ns() - start < TIMEOUT_NS / 2,
-	      "a reader that waits can be killed");
 	start = lp_now_ns();
 	CHECK(try_read(w, off, 10) == -EIO && lp_now_ns() - start >= TIMEOUT_NS,
 	      "after the time-out it gets EIO");
@@ -336,7 +503,7 @@ int main(void)
 		printf("ok 1 - fuse # SKIP needs root and /dev/fuse\n1..1\n");
 		return 0;
 	}
-	if (CHECK(!begin(&w, &err), "a mount %s", err.msg)) {
+	if (CHECK(!begin(&w, TIMEOUT_NS, &err), "a mount %s", err.msg)) {
 		names(&w);
 		waiting(&w);
 		data(&w);
@@ -345,7 +512,12 @@ int main(void)
 	}
 	end(&w);
 	err = (struct lp_err){0};
-	if (CHECK(!begin(&w, &err), "another mount %s", err.msg)) {
+	if (CHECK(!begin(&w, HOUR_NS, &err), "a mount for patient readers %s", err.msg)) {
+		patient(&w);
+	}
+	end(&w);
+	err = (struct lp_err){0};
+	if (CHECK(!begin(&w, HOUR_NS, &err), "another mount %s", err.msg)) {
 		CHECK(try_read(&w, 8 * LP_BLOCK, 10) == 10, "it reads");
 		dead_worker(&w);
 	}

@@ -271,7 +271,7 @@ void lp_link_ask(struct lp_link *l, struct lp_wait *w, struct lp_msg *m, int fd)
 
 	pthread_mutex_lock(&l->lock);
 	id = l->next_id++;
-	soonest = !l->first;
+	soonest = w->doubted || !l->first;
 	w->id = m->id = id;
 	w->ask = *m;
 	w->next = l->first;
