@@ -233,6 +233,7 @@ void lp_fuse_free(struct lp_fuse **fp)
 
 void lp_fuse_count(const struct lp_fuse *f, struct lp_fuse_count *out)
 {
-	*out = (struct lp_fuse_count){.reads = f->reads, .read_bytes = f->read_bytes,
-				      .waited = f->waited, .failed = f->failed};
+	*out = (struct lp_fuse_count){.requests = f->requests, .reads = f->reads,
+				      .read_bytes = f->read_bytes, .waited = f->waited,
+				      .failed = f->failed};
 }

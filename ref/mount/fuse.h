@@ -59,7 +59,8 @@ void lp_fuse_free(struct lp_fuse **f);
 void lp_fuse_rest(struct lp_fuse *f);
 
 struct lp_fuse_count {
-	uint64_t reads, read_bytes;	/* requests of the kernel */
+	uint64_t requests;		/* of the kernel, but forgets */
+	uint64_t reads, read_bytes;	/* those of them for data */
 	uint64_t waited;		/* those that asked the worker */
 	uint64_t failed;		/* those that got an error */
 };

@@ -24,6 +24,7 @@ bool lp_fuse_inode(struct lp_fuse *f, fuse_req_t req, fuse_ino_t ino, struct lp_
 {
 	struct lp_err err = {0};
 
+	f->requests++;
 	if (!lp_erofs_inode(f->setup.tree, nid_of(f, ino), out, &err))
 		return true;
 	f->failed++;
@@ -42,7 +43,7 @@ static void fill_stat(const struct lp_fuse *f, const struct lp_erofs_inode *i, s
 		.st_rdev = makedev(i->rdev_major, i->rdev_minor),
 		.st_size = (off_t)i->size,
 		.st_blksize = LP_BLOCK,
-		.st_blocks = (blkcnt_t)((i->size + 511) / 512),
+		.st_blocks = (blkcnt_t)((i->size + LP_BLOCK - 1) / LP_BLOCK * (LP_BLOCK / 512)),
 	};
 	st->st_mtim.tv_sec = i->mtime;
 	st->st_mtim.tv_nsec = i->mtime_ns;
@@ -64,7 +65,8 @@ static void init(void *userdata, struct fuse_conn_info *c)
 {
 	const unsigned want = FUSE_CAP_READDIRPLUS | FUSE_CAP_ASYNC_READ | FUSE_CAP_PARALLEL_DIROPS |
 			      FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_NO_OPEN_SUPPORT |
-			      FUSE_CAP_NO_OPENDIR_SUPPORT | FUSE_CAP_EXPLICIT_INVAL_DATA;
+			      FUSE_CAP_NO_OPENDIR_SUPPORT | FUSE_CAP_EXPLICIT_INVAL_DATA |
+			      FUSE_CAP_POSIX_ACL;
 
 	(void)userdata;
 	/* READDIRPLUS_AUTO is left out: a walk then costs half (spec/erofs.md 7). */
@@ -135,7 +137,10 @@ static void read_link(fuse_req_t req, fuse_ino_t ino)
 /* Answered once: from then on the kernel opens by itself. */
 static void no_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	struct lp_fuse *f = fuse_req_userdata(req);
+
 	(void)ino, (void)fi;
+	f->requests++;
 	fuse_reply_err(req, ENOSYS);
 }
 
@@ -312,6 +317,7 @@ static void stat_fs(fuse_req_t req, fuse_ino_t ino)
 	};
 
 	(void)ino;
+	f->requests++;
 	for (size_t i = 0; i < f->setup.ndevice; i++)
 		st.f_blocks += f->setup.device[i].device->table.layer.device_bytes / LP_BLOCK;
 	fuse_reply_statfs(req, &st);

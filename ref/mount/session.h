@@ -22,7 +22,7 @@ struct lp_fuse {
 	bool looping, scanning;		/* the threads were started */
 	_Atomic bool ended, stopping;
 	_Atomic bool plain;		/* no inode has an xattr */
-	_Atomic uint64_t reads, read_bytes, waited, failed;
+	_Atomic uint64_t requests, reads, read_bytes, waited, failed;
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
 	size_t waiting;			/* reads that wait for the worker; under lock */
