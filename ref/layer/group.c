@@ -2,213 +2,23 @@
 #include "layer/group.h"
 
 #include "base/log.h"
+#include "layer/span.h"
 
 #include <malloc.h>
 #include <stdlib.h>
 
-#define AHEAD_MAX 64	      /* ours: ready frames between two misses that still are a sequence */
-#define CROWD 3		      /* ours: near ones among the last misses */
-#define LONG_BYTES (1u << 20) /* ours: of a frame of a long file, what writers make chunks of */
-#define TRIM_BYTES ((uint64_t)8 << 20) /* ours: decoded before memory is given back when idle */
-
-/* What to ask for in one request. */
-struct span {
-	uint32_t first, end;
-	uint64_t off, stop; /* of the blob */
-	uint64_t plain_bytes;
-};
-
-static const struct lp_frame *frame_of(const struct lp_feed *f, uint32_t i)
-{
-	return &f->d->table.layer.frame[i];
-}
-
-/* lp_layer_check() has seen that it is inside the blob: no sum of a frame wraps. */
-static uint64_t frame_stop(const struct lp_frame *f)
-{
-	return f->off + f->stored_bytes;
-}
-
-static bool missing(const struct lp_feed *f, uint32_t i)
-{
-	return lp_frames_missing(&f->frames, f->d, i);
-}
-
-/* Was frame @i what reading on would miss next? */
-static bool is_next(const struct lp_feed *f, uint32_t i)
-{
-	uint32_t at = f->ahead;
-
-	for (int n = 0; n < AHEAD_MAX && at < i && !missing(f, at); n++)
-		at++;
-	return f->fill && at == i;
-}
-
-/* How many of the last misses were near frame @i; it is one of them now. */
-static unsigned count_near(struct lp_feed *f, uint32_t i, uint64_t near)
-{
-	uint64_t off = frame_of(f, i)->off;
-	unsigned n = 0;
-
-	for (unsigned k = 0; k < LP_RECENT; k++) {
-		uint64_t other = f->recent[k];
-
-		n += other && (other > off ? other - off : off - other) < near;
-	}
-	f->recent[f->misses++ % LP_RECENT] = off + 1;
-	return n;
-}
-
-/*
- * A part of a long file is wanted: programs jump about in their own text, so the rest of it is
- * wanted soon.  Its frames are whole chunks, and one that is less at the end.
- */
-static void widen(const struct lp_feed *f, uint32_t i, struct lp_fill *fill)
-{
-	uint32_t n = f->d->table.layer.nframe, k;
-	uint64_t bytes = 0, back = 0;
-
-	for (k = i; k < n && bytes < f->l->policy.fill_max; k++) {
-		bytes += frame_of(f, k)->plain_bytes;
-		if (frame_of(f, k)->plain_bytes < LONG_BYTES)
-			break;
-	}
-	for (k = i; k-- > 0 && back < f->l->policy.fill_max;) {
-		if (frame_of(f, k)->plain_bytes < LONG_BYTES)
-			break;
-		back += frame_of(f, k)->plain_bytes;
-	}
-	fill->bytes = fill->bytes > bytes ? fill->bytes : bytes;
-	fill->back = fill->back > back ? fill->back : back;
-}
-
-/* What a miss at frame @i takes along. */
-static struct lp_fill choose_fill(struct lp_feed *f, uint32_t i)
-{
-	const struct lp_fill_policy *p = &f->l->policy;
-	bool fast = !f->r || f->l->first_byte_ns < p->fast_ns;
-	bool cheap = frame_of(f, i)->codec != LP_CODEC_GZIP;
-	struct lp_fill fill = !fast ? p->slow : cheap ? p->cheap : p->fast;
-	unsigned near = count_near(f, i, fill.near);
-
-	if (is_next(f, i)) {
-		fill.bytes = f->fill * 2;
-		fill.back = 0;
-	} else if (!fast) {
-		fill.bytes <<= near;
-	} else if (cheap && near >= CROWD) {
-		fill.bytes *= 2;
-		fill.back *= 4;
-	}
-	if (fill.bytes > p->fill_max)
-		fill.bytes = p->fill_max;
-	f->fill = fill.bytes;
-	if (near && frame_of(f, i)->plain_bytes >= LONG_BYTES)
-		widen(f, i, &fill);
-	return fill;
-}
-
-/* Does @w want a chunk of frame @i? */
-static bool wants(const struct lp_feed *f, const struct lp_want *w, uint32_t i)
-{
-	uint32_t k, end;
-
-	for (lp_frames_of(&f->frames, i, &k, &end); k < end; k++) {
-		uint32_t chunk = lp_frames_chunk(&f->frames, k);
-
-		if (chunk >= w->chunk && chunk < w->end)
-			return true;
-	}
-	return false;
-}
-
-/*
- * Take frames behind the span along while they are near, missing, and wanted: by @w, by the
- * prefetch list, by the fill.  Frames that nobody wants are a gap; where they end up inside
- * the request they are decoded all the same.
- */
-static void grow(const struct lp_feed *f, struct span *s, enum lp_priority kind,
-		 const struct lp_want *w, uint64_t fill)
-{
-	const struct lp_fill_policy *p = &f->l->policy;
-	uint64_t max = kind == LP_DEMAND     ? p->buffers_max / 2
-		       : kind == LP_PREFETCH ? p->range_max
-					     : p->background_max;
-
-	for (uint32_t i = s->first + 1; i < f->d->table.layer.nframe; i++) {
-		const struct lp_frame *at = frame_of(f, i);
-		uint64_t stop = frame_stop(at) > s->stop ? frame_stop(at) : s->stop;
-		bool wanted = kind == LP_BACKGROUND || s->plain_bytes < fill;
-
-		if ((at->off > s->stop && at->off - s->stop > p->gap) ||
-		    f->state[i] == LP_IN_FLIGHT || lp_is_big(at) || stop - s->off > max)
-			break;
-		if (!missing(f, i))
-			continue;
-		wanted |= kind == LP_PREFETCH && f->state[i] == LP_LISTED;
-		if (!wanted && !(w && wants(f, w, i)))
-			continue;
-		s->stop = stop;
-		s->end = i + 1;
-		s->plain_bytes += at->plain_bytes;
-	}
-}
-
-/* The same in front: what the prefetch list names later, or @back bytes of device. */
-static void grow_back(const struct lp_feed *f, struct span *s, enum lp_priority kind, uint64_t back)
-{
-	const struct lp_fill_policy *p = &f->l->policy;
-	uint64_t max = kind == LP_DEMAND ? p->fill_max : p->range_max;
-	uint64_t plain_bytes = 0;
-
-	for (uint32_t i = s->first; i-- > 0;) {
-		const struct lp_frame *at = frame_of(f, i);
-
-		if ((frame_stop(at) < s->off && s->off - frame_stop(at) > p->gap) ||
-		    frame_stop(at) > s->stop || f->state[i] == LP_IN_FLIGHT || lp_is_big(at) ||
-		    s->stop - at->off > max)
-			break;
-		if (kind == LP_DEMAND && plain_bytes + at->plain_bytes > back)
-			break;
-		if (!missing(f, i) || (kind == LP_PREFETCH && f->state[i] != LP_LISTED))
-			continue;
-		s->off = at->off;
-		s->first = i;
-		plain_bytes += at->plain_bytes;
-	}
-}
-
-static struct span choose(struct lp_feed *f, uint32_t i, enum lp_priority kind,
-			  const struct lp_want *w)
-{
-	const struct lp_frame *at = frame_of(f, i);
-	struct span s = {.first = i,
-			 .end = i + 1,
-			 .off = at->off,
-			 .stop = frame_stop(at),
-			 .plain_bytes = at->plain_bytes};
-	struct lp_fill fill = {0};
-
-	if (lp_is_big(at))
-		return s;
-	if (kind == LP_DEMAND)
-		fill = choose_fill(f, i);
-	grow(f, &s, kind, w, fill.bytes);
-	if (kind != LP_BACKGROUND)
-		grow_back(f, &s, kind, fill.back);
-	return s;
-}
+#define TRIM_BYTES ((uint64_t)8 << 20)	/* ours: decoded before memory is given back when idle */
 
 /* Frames that are missing and lie in the span are this group's now. */
-static void own(struct lp_group *g, const struct span *s)
+static void own(struct lp_group *g, const struct lp_span *s)
 {
 	struct lp_feed *f = g->feed;
 
 	for (uint32_t i = g->first; i < g->end; i++) {
-		const struct lp_frame *at = frame_of(f, i);
+		const struct lp_frame *at = lp_feed_frame(f, i);
 
 		if (i != g->frame && (f->state[i] == LP_IN_FLIGHT || lp_is_big(at) ||
-				      frame_stop(at) > s->stop || !missing(f, i)))
+				      lp_frame_stop(at) > s->stop || !lp_feed_misses(f, i)))
 			continue;
 		g->mine[i - g->first] = true;
 		f->state[i] = LP_IN_FLIGHT;
@@ -293,12 +103,12 @@ void lp_group_send(struct lp_group *g)
 		lp_group_wake(g->feed->l);
 }
 
-static enum lp_start start(struct lp_feed *f, uint32_t i, const struct span *s,
+static enum lp_start start(struct lp_feed *f, uint32_t i, const struct lp_span *s,
 			   enum lp_priority kind, bool again)
 {
 	struct lp_loader *l = f->l;
 	struct lp_group *g = calloc(1, sizeof(*g) + (s->end - s->first) * sizeof(g->mine[0]));
-	bool big = lp_is_big(frame_of(f, i));
+	bool big = lp_is_big(lp_feed_frame(f, i));
 	uint64_t room = s->stop - s->off;
 
 	if (big && room > l->policy.piece)
@@ -340,13 +150,13 @@ enum lp_start lp_group_start(struct lp_feed *f, uint32_t i, enum lp_priority kin
 {
 	struct lp_loader *l = f->l;
 	uint64_t max = kind == LP_DEMAND ? l->policy.buffers_max : l->policy.buffers_max / 2;
-	struct span s;
+	struct lp_span s;
 	enum lp_start started;
 
 	if (l->buffered >= max)
 		return LP_FULL;
-	s = choose(f, i, kind, w);
-	if (l->buffered && s.stop - s.off > max - l->buffered && !lp_is_big(frame_of(f, i)))
+	s = lp_span_choose(f, i, kind, w);
+	if (l->buffered && s.stop - s.off > max - l->buffered && !lp_is_big(lp_feed_frame(f, i)))
 		return LP_FULL;
 	started = start(f, i, &s, kind, false);
 	if (started == LP_STARTED && kind == LP_DEMAND)
@@ -356,8 +166,8 @@ enum lp_start lp_group_start(struct lp_feed *f, uint32_t i, enum lp_priority kin
 
 enum lp_start lp_group_again(struct lp_feed *f, uint32_t i, enum lp_priority priority)
 {
-	const struct lp_frame *at = frame_of(f, i);
-	struct span s = {.first = i, .end = i + 1, .off = at->off, .stop = frame_stop(at)};
+	const struct lp_frame *at = lp_feed_frame(f, i);
+	struct lp_span s = {.first = i, .end = i + 1, .off = at->off, .stop = lp_frame_stop(at)};
 
 	return start(f, i, &s, priority, true);
 }
@@ -406,7 +216,7 @@ void lp_group_settle(struct lp_group *g, uint32_t i, enum lp_code code, const st
 	g->mine[i - g->first] = false;
 	f->state[i] = LP_IDLE;
 	if (!code)
-		f->l->count.plain_bytes += frame_of(f, i)->plain_bytes;
+		f->l->count.plain_bytes += lp_feed_frame(f, i)->plain_bytes;
 	/* A proxy's damaged copy, a connection's flipped bit: one more try.  A file stays as it is.
 	 */
 	if (wrong && !g->again && f->r && !f->l->stop && !f->gone)
@@ -427,8 +237,8 @@ static bool has_work(struct lp_group *g)
 		return false;
 	if (!g->feed->r && !g->over)
 		return !g->busy; /* one hand reads the file */
-	at = frame_of(g->feed, g->next);
-	return g->over || frame_stop(at) - g->fetch.off <= g->have;
+	at = lp_feed_frame(g->feed, g->next);
+	return g->over || lp_frame_stop(at) - g->fetch.off <= g->have;
 }
 
 /* The most urgent group with something to do for a hand. */
@@ -494,7 +304,7 @@ static enum lp_code inflate(const struct lp_layer *l, uint32_t i, const uint8_t 
 static enum lp_code decode(struct lp_group *g, uint32_t i, struct lp_err *err)
 {
 	struct lp_feed *f = g->feed;
-	const struct lp_frame *at = frame_of(f, i);
+	const struct lp_frame *at = lp_feed_frame(f, i);
 	const uint8_t *plain = g->fetch.p + (at->off - g->fetch.off);
 	LP_AUTO(lp_buf_free) struct lp_buf room = {0};
 	enum lp_code code = LP_OK;
@@ -544,7 +354,7 @@ static void step(struct lp_group *g, struct lp_news *news)
 		note(g);
 	} else {
 		g->next++;
-		if (frame_stop(frame_of(g->feed, i)) - g->fetch.off <= g->have)
+		if (lp_frame_stop(lp_feed_frame(g->feed, i)) - g->fetch.off <= g->have)
 			code = LP_OK;
 		lp_group_wake(l);
 		pthread_mutex_unlock(&l->lock);
@@ -568,7 +378,7 @@ void lp_group_work(struct lp_job *job)
 	pthread_mutex_lock(&l->lock);
 	while ((g = find_work(l))) {
 		lp_news_begin(&news);
-		l->untrimmed += frame_of(g->feed, g->next)->plain_bytes;
+		l->untrimmed += lp_feed_frame(g->feed, g->next)->plain_bytes;
 		step(g, &news);
 		lp_news_unlock(l, &news);
 		pthread_mutex_lock(&l->lock);

@@ -153,6 +153,22 @@ static inline bool lp_is_big(const struct lp_frame *f)
 	return f->plain_bytes > LP_FRAME_MAX || f->stored_bytes > LP_FRAME_MAX + LP_FRAME_MAX / 8;
 }
 
+static inline const struct lp_frame *lp_feed_frame(const struct lp_feed *f, uint32_t i)
+{
+	return &f->d->table.layer.frame[i];
+}
+
+/* lp_layer_check() has seen that it is inside the blob: no sum of a frame wraps. */
+static inline uint64_t lp_frame_stop(const struct lp_frame *f)
+{
+	return f->off + f->stored_bytes;
+}
+
+static inline bool lp_feed_misses(const struct lp_feed *f, uint32_t i)
+{
+	return lp_frames_missing(&f->frames, f->d, i);
+}
+
 /* Frame @i is decoded: @failed NULL, or how that went wrong for some chunks of it. */
 void lp_loader_settle(struct lp_feed *f, uint32_t i, const struct lp_err *failed,
 		      struct lp_news *news);
