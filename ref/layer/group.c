@@ -151,17 +151,13 @@ enum lp_start lp_group_start(struct lp_feed *f, uint32_t i, enum lp_priority kin
 	struct lp_loader *l = f->l;
 	uint64_t max = kind == LP_DEMAND ? l->policy.buffers_max : l->policy.buffers_max / 2;
 	struct lp_span s;
-	enum lp_start started;
 
 	if (l->buffered >= max)
 		return LP_FULL;
 	s = lp_span_choose(f, i, kind, w);
 	if (l->buffered && s.stop - s.off > max - l->buffered && !lp_is_big(lp_feed_frame(f, i)))
 		return LP_FULL;
-	started = start(f, i, &s, kind, false);
-	if (started == LP_STARTED && kind == LP_DEMAND)
-		f->ahead = s.end;
-	return started;
+	return start(f, i, &s, kind, false);
 }
 
 enum lp_start lp_group_again(struct lp_feed *f, uint32_t i, enum lp_priority priority)
@@ -215,8 +211,10 @@ void lp_group_settle(struct lp_group *g, uint32_t i, enum lp_code code, const st
 
 	g->mine[i - g->first] = false;
 	f->state[i] = LP_IDLE;
-	if (!code)
+	if (!code) {
 		f->l->count.plain_bytes += lp_feed_frame(f, i)->plain_bytes;
+		f->there += lp_feed_frame(f, i)->plain_bytes;
+	}
 	/* A proxy's damaged copy, a connection's flipped bit: one more try.  A file stays as it is.
 	 */
 	if (wrong && !g->again && f->r && !f->l->stop && !f->gone)

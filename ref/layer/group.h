@@ -38,8 +38,7 @@ struct lp_feed {
 	struct lp_wants filling;	/* lp_loader_background(), by lp_want.waiting */
 	struct lp_err fill_err;		/* the last error while filling */
 	uint32_t fill_next;		/* frames before are ready, in flight, or have failed */
-	uint32_t ahead;			/* frame behind the last demand group */
-	uint64_t fill;			/* bytes of device that the last demand group filled */
+	uint64_t there;			/* plain bytes of frames that have come */
 	uint64_t recent[LP_RECENT];	/* where in the blob the last misses were, + 1; a ring */
 	unsigned misses;
 	uint32_t groups;		/* of this feed */

@@ -7,8 +7,9 @@
  *
  * One frame is never in flight twice: whoever wants it meanwhile waits for the same fetch.
  * Demand goes before prefetch, prefetch before background; prefetch ranges are at most 2 MiB,
- * read-ahead on a device grows while its reads are sequential, and a demand miss fills
- * LP_FILL_MIN of the device where the link is slow.  One connection stays free for demand.
+ * and a demand miss fills LP_FILL_MIN of the device where the link is slow.  It fills more where
+ * it continues what is there, and the more of the layer is there.  One connection stays free for
+ * demand.
  *
  * Frames are decoded as soon as their bytes are there, those that somebody waits for first.
  * Frames above LP_FRAME_MAX are streamed chunk by chunk.  A frame whose bytes are wrong is
@@ -42,8 +43,9 @@ struct lp_fill_policy {
 	struct lp_fill fast;	/* of gzip, whose decoding costs more than the link */
 	struct lp_fill cheap;	/* of other codecs: where misses crowd, twice and back 4 times */
 	struct lp_fill slow;
-	uint64_t fill_max;	/* to which that doubles while misses are sequential or, on a link
-				   that is not fast, for each of the last that was near */
+	uint64_t near_max;	/* to which that doubles for each of the last misses that was near,
+				   on a link that is not fast; and of a long file */
+	uint64_t fill_max;	/* to which it grows for who reads on, or reads everything */
 	uint64_t gap;		/* bytes of blob that a request may fetch in vain to save another */
 	uint64_t range_max;	/* bytes of blob in a prefetch request */
 	uint64_t background_max; /* and in a background request */

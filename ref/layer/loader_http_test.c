@@ -265,6 +265,27 @@ static void check_sequential(void)
 	end(&w);
 }
 
+/* Reading everything, in an order that is nobody's: the more is there, the more a miss takes. */
+static void check_scan(void)
+{
+	static const struct sample_shape shape = {27, 8009, 9000, 1, 0, &lp_codec_gzip};
+	struct lp_fill_policy p = lp_fill_policy;
+	struct lp_err err = {0};
+	unsigned bad = 0;
+	struct world w;
+
+	p.fast_ns = UINT64_MAX;
+	if (begin(&w, &shape, &p)) {
+		for (uint32_t i = 0; i < shape.nchunk; i++)
+			bad += ensure(&w, i * 2003 % shape.nchunk, &err) != 0;
+		CHECK(!bad && loading_right(&w.g) == (long)shape.nchunk && net.requests <= 100,
+		      "36 MB in %u requests", net.requests);
+		CHECK(net.bytes <= w.g.sample.blob.len + w.g.sample.blob.len / 50,
+		      "%llu of %zu bytes", (unsigned long long)net.bytes, w.g.sample.blob.len);
+	}
+	end(&w);
+}
+
 static void check_prefetch(void)
 {
 	static struct loading_want want[600];
@@ -506,6 +527,7 @@ int main(void)
 	check_crowd();
 	check_long();
 	check_sequential();
+	check_scan();
 	check_prefetch();
 	check_once();
 	check_early();

@@ -1,18 +1,26 @@
 // SPDX-License-Identifier: MIT
 #include "layer/span.h"
 
-#define AHEAD_MAX 64	      /* ours: ready frames between two misses that still are a sequence */
+#define HISTORY_MAX 1024      /* ours: frames in front of a miss that are looked at */
 #define CROWD 3		      /* ours: near ones among the last misses */
 #define LONG_BYTES (1u << 20) /* ours: of a frame of a long file, what writers make chunks of */
+#define SHARE 6		      /* ours: of what is there, in a whole layer, that a miss takes along */
 
-/* Was frame @i what reading on would miss next? */
-static bool is_next(const struct lp_feed *f, uint32_t i)
+/*
+ * Plain bytes that are there, or on their way, right in front of frame @i: whoever misses at the
+ * end of such a run is reading on.  In one place or in several: no state is kept about readers.
+ */
+static uint64_t count_history(const struct lp_feed *f, uint32_t i, uint64_t max)
 {
-	uint32_t at = f->ahead;
+	uint64_t bytes = 0;
 
-	for (int n = 0; n < AHEAD_MAX && at < i && !lp_feed_misses(f, at); n++)
-		at++;
-	return f->fill && at == i;
+	for (int n = 0; n < HISTORY_MAX && i-- > 0 && bytes < max; n++) {
+		if (f->state[i] != LP_IN_FLIGHT && lp_feed_misses(f, i))
+			break;
+		if (lp_feed_frame(f, i)->plain_bytes < LONG_BYTES)
+			bytes += lp_feed_frame(f, i)->plain_bytes;
+	}
+	return bytes;
 }
 
 /* How many of the last misses were near frame @i; it is one of them now. */
@@ -39,18 +47,37 @@ static void widen(const struct lp_feed *f, uint32_t i, struct lp_fill *fill)
 	uint32_t n = f->d->table.layer.nframe, k;
 	uint64_t bytes = 0, back = 0;
 
-	for (k = i; k < n && bytes < f->l->policy.fill_max; k++) {
+	for (k = i; k < n && bytes < f->l->policy.near_max; k++) {
 		bytes += lp_feed_frame(f, k)->plain_bytes;
 		if (lp_feed_frame(f, k)->plain_bytes < LONG_BYTES)
 			break;
 	}
-	for (k = i; k-- > 0 && back < f->l->policy.fill_max;) {
+	for (k = i; k-- > 0 && back < f->l->policy.near_max;) {
 		if (lp_feed_frame(f, k)->plain_bytes < LONG_BYTES)
 			break;
 		back += lp_feed_frame(f, k)->plain_bytes;
 	}
 	fill->bytes = fill->bytes > bytes ? fill->bytes : bytes;
 	fill->back = fill->back > back ? fill->back : back;
+}
+
+/* @bytes doubled @times, but not beyond @max. */
+static uint64_t grown(uint64_t bytes, unsigned times, uint64_t max)
+{
+	while (times-- && bytes < max)
+		bytes *= 2;
+	return bytes;
+}
+
+/*
+ * Who has read much of a layer reads the rest as well: the part that is there is how likely that
+ * is, and so much of what is there is worth a request less.
+ */
+static uint64_t expect_more(const struct lp_feed *f)
+{
+	uint64_t all = f->d->table.layer.device_bytes, there = f->there < all ? f->there : all;
+
+	return there / SHARE * (there * 1024 / all) / 1024;
 }
 
 /* What a miss at frame @i takes along. */
@@ -61,19 +88,22 @@ static struct lp_fill choose_fill(struct lp_feed *f, uint32_t i)
 	bool cheap = lp_feed_frame(f, i)->codec != LP_CODEC_GZIP;
 	struct lp_fill fill = !fast ? p->slow : cheap ? p->cheap : p->fast;
 	unsigned near = count_near(f, i, fill.near);
+	uint64_t more = expect_more(f), history;
 
-	if (is_next(f, i)) {
-		fill.bytes = f->fill * 2;
+	fill.bytes = fill.bytes > more ? fill.bytes : more;
+	fill.back = fill.back > more / 2 ? fill.back : more / 2;
+	history = count_history(f, i, p->fill_max);
+	if (history >= fill.bytes) {
+		fill.bytes = 2 * history;
 		fill.back = 0;
 	} else if (!fast) {
-		fill.bytes <<= near;
+		fill.bytes = grown(fill.bytes, near, p->near_max);
 	} else if (cheap && near >= CROWD) {
 		fill.bytes *= 2;
 		fill.back *= 4;
 	}
 	if (fill.bytes > p->fill_max)
 		fill.bytes = p->fill_max;
-	f->fill = fill.bytes;
 	if (near && lp_feed_frame(f, i)->plain_bytes >= LONG_BYTES)
 		widen(f, i, &fill);
 	return fill;

@@ -2,13 +2,15 @@
 """The image of the figures, a whole Debian: the same files in every format, by us and by nydusd."""
 import hashlib
 import os
+import subprocess
 import pathlib
 import tarfile
 import urllib.parse
 
+import embedded
 import nydus
 import pytest
-from conftest import TOP, convert, layers_of, lines_of, peer, root_only, run, tree
+from conftest import LAZYPULL, TOP, convert, layers_of, lines_of, peer, root_only, run, tree
 
 FORMATS = ["estargz", "rafs5", "rafs6"]
 
@@ -76,3 +78,40 @@ def test_nydusd_serves_every_file(version, images, legacy_tree, tmp_path, work):
     with nydus.Nydusd(tmp_path, boot, blobs) as at:
         served = tree(f"dir:{at}", work / "store")
     assert lines_of(served) == lines_of(legacy_tree)
+
+
+def blob_traffic(registry, layout):
+    """Requests, and bytes of blobs in them by what all of them have."""
+    log = registry.log()
+    sizes = {d["digest"]: d["size"] for _, d in layers_of(layout)}
+    sent = sum(r["body_bytes"] for r in log if r["path"].split("/")[-1] in sizes)
+    return len(log), sent / sum(sizes.values())
+
+
+@pytest.mark.parametrize("to", ["estargz", "rafs6"])
+def test_a_cold_scan_is_cheap(to, images, tmp_path):
+    """Every file once, nothing local: the read-ahead grows until requests are few."""
+    root_only()
+    at = tmp_path / "at"
+    at.mkdir()
+    with embedded.Registry(layouts=[f"python={images[to]}"], log=tmp_path / "log") as r:
+        run(LAZYPULL, "mount", f"--store={tmp_path}/store", "--mount=fuse", "--prefetch=none",
+            f"{r.host}/python:latest", at)
+        try:
+            subprocess.run(["find", at, "-type", "f", "-exec", "cat", "{}", "+"], check=True,
+                           stdout=subprocess.DEVNULL)
+        finally:
+            run(LAZYPULL, "umount", at)
+        requests, share = blob_traffic(r, images[to])
+    assert requests <= 80 and share <= 1.02
+
+
+@pytest.mark.parametrize("to", ["estargz", "rafs6"])
+def test_a_complete_pull_is_cheap(to, images, tmp_path):
+    """Few requests, each byte once, and no more of the disk than the files need."""
+    with embedded.Registry(layouts=[f"python={images[to]}"], log=tmp_path / "log") as r:
+        run(LAZYPULL, "pull", "--complete", f"--store={tmp_path}/store", f"{r.host}/python:latest")
+        requests, share = blob_traffic(r, images[to])
+    assert requests <= 60 and share <= 1.005
+    devices = [p.stat() for p in (tmp_path / "store").glob("devices/*/data")]
+    assert sum(512 * s.st_blocks for s in devices) <= 1.05 * sum(s.st_size for s in devices)
