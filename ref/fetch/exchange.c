@@ -97,9 +97,9 @@ static void choose_endpoint(struct lp_exchange *x)
 {
 	struct lp_registry *r = x->r;
 
-	if (x->path[0] != '/' && !x->push)
+	if (x->path[0] != '/' && !x->origin_only)
 		x->endpoint = NULL;
-	else if (x->push || !r->mirror.base || r->mirror.rests_until_ns > lp_now_ns())
+	else if (x->origin_only || !r->mirror.base || r->mirror.rests_until_ns > lp_now_ns())
 		x->endpoint = &r->origin;
 	else
 		x->endpoint = &r->mirror;
@@ -373,8 +373,10 @@ static void try_again(struct lp_exchange *x, CURLcode rc)
 
 	if (x->easy)
 		curl_easy_getinfo(x->easy, CURLINFO_RETRY_AFTER, &after);
-	if (progress)
-		x->tries = 0;
+	if (progress) { /* a long transfer may outlive many tokens and signed URLs */
+		x->tries = x->auths = 0;
+		x->resolved_again = false;
+	}
 	ms = progress ? 0 : wait_ms(x);
 	if (after > 0 && (uint64_t)after > ms / 1000)
 		ms = (uint64_t)after * 1000;
@@ -532,43 +534,6 @@ void lp_exchange_settle(struct lp_exchange *x, CURLcode rc)
 	}
 }
 
-struct waiter {
-	struct lp_buf *out;
-	bool over;
-	enum lp_code code;
-	struct lp_err *err;
-};
-
-static bool append(struct lp_exchange *x, const uint8_t *p, size_t n)
-{
-	struct waiter *w = x->owner;
-
-	if (lp_buf_add(w->out, p, n, (size_t)x->bytes, &x->answer.fail)) {
-		x->answer.again = false;
-		x->answer.stop = true;
-	}
-	return true;
-}
-
-static void empty(struct lp_exchange *x)
-{
-	((struct waiter *)x->owner)->out->len = 0;
-}
-
-static void wake(struct lp_exchange *x, enum lp_code code, const struct lp_err *err)
-{
-	struct waiter *w = x->owner;
-	struct lp_registry *r = x->r;
-
-	if (code)
-		*w->err = *err;
-	w->code = code;
-	pthread_mutex_lock(&r->lock);
-	w->over = true;
-	pthread_cond_broadcast(&r->over);
-	pthread_mutex_unlock(&r->lock);
-}
-
 enum lp_code lp_exchange_blob(struct lp_exchange *x, const struct lp_registry *r,
 			      const struct lp_digest *d, struct lp_err *err)
 {
@@ -579,20 +544,4 @@ enum lp_code lp_exchange_blob(struct lp_exchange *x, const struct lp_registry *r
 		return LP_OK;
 	x->path = NULL;
 	return lp_fail(err, LP_ESYSTEM, LP_NO_OFFSET, NULL, "a URL");
-}
-
-enum lp_code lp_exchange_wait(struct lp_registry *r, struct lp_exchange *x, struct lp_buf *out,
-			      struct lp_err *err)
-{
-	static const struct lp_exchange_ops ops = {append, empty, wake};
-	struct waiter w = {.out = out, .err = err};
-
-	x->ops = &ops;
-	x->owner = &w;
-	lp_engine_begin(r, x);
-	pthread_mutex_lock(&r->lock);
-	while (!w.over)
-		pthread_cond_wait(&r->over, &r->lock);
-	pthread_mutex_unlock(&r->lock);
-	return w.code;
 }

@@ -74,7 +74,7 @@ struct lp_exchange {
 	const struct lp_exchange_ops *ops;
 	enum lp_method method;
 	enum lp_shape shape;
-	bool push;		/* not for the mirror */
+	bool origin_only;	/* not for the mirror */
 	bool once;		/* never sent again but after 401: an upload's session is spent */
 	char *path;		/* "/v2/...", or a whole URL; owned */
 	char *secret;		/* the header for a whole URL's origin, or NULL; owned */

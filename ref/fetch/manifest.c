@@ -37,7 +37,7 @@ enum lp_code lp_engine_document(struct lp_registry *r, const char *what, bool or
 				struct lp_exchange *x, struct lp_buf *out, struct lp_err *err)
 {
 	*x = (struct lp_exchange){
-		.push = origin_only, .accept = ACCEPT, .bytes = LP_MANIFEST_MAX,
+		.origin_only = origin_only, .accept = ACCEPT, .bytes = LP_MANIFEST_MAX,
 	};
 	out->len = 0;
 	if (asprintf(&x->path, "/v2/%s/manifests/%s", r->name, what) < 0) {

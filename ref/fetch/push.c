@@ -27,7 +27,7 @@ static enum lp_code ask(struct lp_registry *r, struct lp_exchange *x, struct lp_
 {
 	LP_AUTO(lp_buf_free) struct lp_buf body = {0};
 
-	x->push = true;
+	x->origin_only = true;
 	x->bytes = 65536;
 	return lp_exchange_wait(r, x, &body, err);
 }

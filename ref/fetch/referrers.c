@@ -80,7 +80,7 @@ static enum lp_code get_page(struct lp_registry *r, char **path, struct lp_index
 			     struct lp_err *err)
 {
 	LP_AUTO(lp_exchange_free) struct lp_exchange x = {
-		.push = true, .accept = MEDIA_INDEX, .bytes = LP_MANIFEST_MAX, .path = *path,
+		.origin_only = true, .accept = MEDIA_INDEX, .bytes = LP_MANIFEST_MAX, .path = *path,
 	};
 	LP_AUTO(lp_index_free) struct lp_index page = {.document = NULL};
 	LP_AUTO(lp_buf_free) struct lp_buf text = {0};
