@@ -139,6 +139,7 @@ void lp_range_begin(struct lp_registry *r, struct lp_fetch *f)
 	g->x.blob = f->blob;
 	g->x.off = f->off;
 	g->x.bytes = f->bytes;
+	g->x.origin_only = f->origin_only;
 	g->x.weight = weight[f->priority];
 	lp_engine_run(r, &g->x);
 }

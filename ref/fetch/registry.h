@@ -85,6 +85,7 @@ struct lp_fetch {
 	uint64_t off;
 	size_t bytes;
 	enum lp_priority priority;
+	bool origin_only;	/* what the mirror has is wrong: do not ask it */
 	uint8_t *p;		/* [bytes]: where they go */
 	size_t have;		/* bytes of p that are there; grows while it runs */
 	/* Engine thread: more bytes have come (NULL: do not care).  Must not block. */

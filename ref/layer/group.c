@@ -131,6 +131,7 @@ static enum lp_start start(struct lp_feed *f, uint32_t i, const struct lp_span *
 	g->fetch.blob = f->d->table.blob;
 	g->fetch.off = s->off;
 	g->fetch.bytes = (size_t)room;
+	g->fetch.origin_only = again;
 	g->fetch.progress = on_progress;
 	g->fetch.done = on_done;
 	own(g, s);

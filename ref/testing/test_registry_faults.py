@@ -47,6 +47,46 @@ def test_harmless(name, image, root, want, tmp_path):
         assert tree(f"{r.host}/{image}:latest", tmp_path / "store", *options) == want
 
 
+def blob_requests(registry):
+    return [r for r in registry.log() if r["kind"] == "blob" and r["method"] == "GET"]
+
+
+MIRRORS = {
+    "every body is short": ["short-body=1"],
+    "every connection is reset": ["reset=1"],
+    "everything is a 500": ["fail-500=1"],
+    "tokens of its own": ["token", "token-uses=1", "short-body=2"],
+}
+
+
+@pytest.mark.parametrize("name", MIRRORS)
+@pytest.mark.parametrize("image", ["legacy", "estargz"])
+def test_a_mirror_that_fails_in_the_middle(name, image, root, want, tmp_path):
+    """The rest comes from the registry; what the mirror has sent does not come again."""
+    with (embedded.Registry(root=root, log=tmp_path / "log") as r,
+          embedded.Registry(root=root, knobs=MIRRORS[name], log=tmp_path / "mirror-log") as m):
+        assert tree(f"{r.host}/{image}:latest", tmp_path / "store", f"--mirror={m.url}") == want
+        rest, asked = blob_requests(r), m.log()
+    assert asked and rest
+    layers = [d["digest"] for _, d in layers_of(root / image)]
+    got = [q["range"] for q in rest if any(d in q["path"] for d in layers)]
+    if "short" in name or "reset" in name:
+        assert got and all(r and not r.startswith("bytes=0-") for r in got)
+
+
+def test_a_mirror_with_wrong_bytes(root, zoo_estargz, tmp_path):
+    """A chunk that is wrong there is fetched from the registry."""
+    blob, descriptor = layers_of(zoo_estargz)[1]
+    toc = json.loads(run("python3", "-c", TOC, blob))
+    entry = next(e for e in toc["entries"] if e["name"] == "opaque/new")
+    knob = f"corrupt={descriptor['digest']}:{entry['offset'] + 14}"
+    with (embedded.Registry(root=root, log=tmp_path / "log") as r,
+          embedded.Registry(root=root, knobs=[knob]) as m):
+        run(LAZYPULL, "pull", "--complete", f"--store={tmp_path}/store", f"--mirror={m.url}",
+            f"{r.host}/estargz:latest")
+        assert len(blob_requests(r)) == 1
+
+
 def fails(tmp_path, argv, *words, status=(1, 3)):
     """The command ends with such a status, a line with one of the words, and keeps nothing."""
     done = subprocess.run([LAZYPULL, *argv, f"--store={tmp_path}/store"], capture_output=True,
