@@ -165,7 +165,7 @@ static void refuse_more(struct lp_exchange *x)
 size_t lp_answer_body(struct lp_exchange *x, const uint8_t *p, size_t n)
 {
 	struct lp_answer *a = &x->answer;
-	size_t skip, take;
+	size_t skip, take, took;
 
 	lp_answer_check(x);
 	if (a->stop)
@@ -174,14 +174,16 @@ size_t lp_answer_body(struct lp_exchange *x, const uint8_t *p, size_t n)
 		return keep_text(a, p, n);
 	skip = n < a->skip ? n : (size_t)a->skip;
 	take = n - skip < a->left ? n - skip : (size_t)a->left;
-	if (take && !x->ops->take(x, p + skip, take)) {
+	took = take ? x->ops->take(x, p + skip, take) : 0;
+	a->left -= took;
+	x->have += took;
+	if (took < take) { /* all of it comes again */
+		a->skip += took;
 		x->paused = true;
 		return CURL_WRITEFUNC_PAUSE;
 	}
 	a->bytes += n;
 	a->skip -= skip;
-	a->left -= take;
-	x->have += take;
 	if (skip + take < n)
 		refuse_more(x);
 	else if (x->shape == LP_RANGE && a->status == 200 && !a->left)

@@ -157,13 +157,13 @@ static void free_asking(struct asking *a)
 	free(a);
 }
 
-static bool take_answer(struct lp_exchange *x, const uint8_t *p, size_t n)
+static size_t take_answer(struct lp_exchange *x, const uint8_t *p, size_t n)
 {
 	struct asking *a = (struct asking *)x;
 
 	if (lp_buf_add(&a->answer, p, n, TOKEN_MAX, &x->answer.fail))
 		x->answer.stop = true;
-	return true;
+	return n;
 }
 
 static void restart_answer(struct lp_exchange *x)

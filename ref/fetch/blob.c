@@ -36,7 +36,7 @@ struct blob {
 	struct stream *stream;		/* or NULL */
 };
 
-static bool take(struct lp_exchange *x, const uint8_t *p, size_t n)
+static size_t take(struct lp_exchange *x, const uint8_t *p, size_t n)
 {
 	struct stream *s = x->owner;
 	size_t at, first;
@@ -47,7 +47,7 @@ static bool take(struct lp_exchange *x, const uint8_t *p, size_t n)
 	s->full = !fits;
 	pthread_mutex_unlock(&s->lock);
 	if (!fits)
-		return false;
+		return 0;
 	at = (size_t)s->in % RING_BYTES;
 	first = n < RING_BYTES - at ? n : RING_BYTES - at;
 	memcpy(s->ring + at, p, first); /* the reader sees it once s->in says so */
@@ -57,7 +57,7 @@ static bool take(struct lp_exchange *x, const uint8_t *p, size_t n)
 	if (s->waits && s->in - s->out >= WAKE_BYTES)
 		pthread_cond_signal(&s->change);
 	pthread_mutex_unlock(&s->lock);
-	return true;
+	return n;
 }
 
 static void over(struct lp_exchange *x, enum lp_code code, const struct lp_err *err)
@@ -161,6 +161,7 @@ static enum lp_code start_stream(struct lp_source *source, struct lp_reader **ou
 	s->x.owner = s;
 	s->x.r = b->r;
 	s->x.shape = LP_STREAM;
+	s->x.alone = true;
 	s->x.blob = b->digest;
 	s->x.bytes = s->x.total = source->bytes;
 	lp_engine_begin(b->r, &s->x);

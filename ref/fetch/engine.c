@@ -63,8 +63,7 @@ static bool set_common(struct lp_exchange *x, CURL *e)
 	/* A proxy elsewhere cannot reach this machine's loopback. */
 	if (lp_reference_loopback(to.host))
 		curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
-	/* A stream has a connection of its own: when its reader is slow, it must not block others. */
-	if (x->shape == LP_STREAM) {
+	if (x->alone) {
 		curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 		curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, to.tls ? 1L : 0L);
 	} else {
@@ -203,6 +202,15 @@ void lp_engine_poke(struct lp_exchange *x)
 	r->asleep = false;
 	pthread_mutex_unlock(&r->lock);
 	wake(r, asleep);
+}
+
+bool lp_engine_rouse(struct lp_registry *r)
+{
+	bool rouse = r->asleep && (r->begun || r->poked || lp_range_waits(r));
+
+	if (rouse)
+		r->asleep = false;
+	return rouse;
 }
 
 static void start_fetches(struct lp_registry *r)

@@ -61,6 +61,7 @@ struct lp_registry {
 	struct lp_queue queue[LP_PRIORITIES];
 	struct lp_exchange *begun;	/* by other threads, not yet seen */
 	unsigned active, low;		/* slots in use; of these not by demand */
+	struct lp_range *stretch;	/* those that are open, or still end */
 	bool asleep;
 
 	_Atomic uint64_t requests, body_bytes, retries;
@@ -81,6 +82,12 @@ void lp_engine_run(struct lp_registry *r, struct lp_exchange *x);
 
 /* Any thread: @x can take bytes again, or is cancelled (x->cancelled). */
 void lp_engine_poke(struct lp_exchange *x);
+
+/*
+ * lp_engine_rouse - r->lock is held, and something was changed: does the engine sleep though there
+ * is something to do?  Then curl_multi_wakeup() it, after unlocking.
+ */
+bool lp_engine_rouse(struct lp_registry *r);
 
 /* Engine: hand the request for x->url to curl; @x has its x->headers. */
 void lp_engine_send(struct lp_exchange *x);

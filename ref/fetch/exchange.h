@@ -32,8 +32,8 @@ enum lp_shape {
 };
 
 struct lp_exchange_ops {
-	/* The next bytes; false: cannot take any now, lp_engine_poke() will follow. */
-	bool (*take)(struct lp_exchange *x, const uint8_t *p, size_t n);
+	/* The next bytes; how many were taken.  Fewer: no more now, lp_engine_poke() will follow. */
+	size_t (*take)(struct lp_exchange *x, const uint8_t *p, size_t n);
 	/* LP_DOCUMENT: drop what was taken. */
 	void (*restart)(struct lp_exchange *x);
 	/* The end, once; @x may be freed here.  @err counts only when @code does. */
@@ -46,7 +46,7 @@ struct lp_answer {
 	bool checked;		/* its head was held against the question */
 	bool stop;		/* we have what we want, or want none of it: the rest is cut off */
 	bool again;		/* fail is worth another attempt */
-	uint64_t skip;		/* bytes of the body in front of those we want */
+	uint64_t skip;		/* bytes of the body in front of those we want, or have */
 	uint64_t left;		/* bytes of the body that we still want */
 	uint64_t bytes;		/* of the body, so far */
 	struct lp_err fail;	/* code LP_OK: nothing wrong so far */
@@ -88,6 +88,7 @@ struct lp_exchange {
 	const void *body;	/* LP_POST, LP_PUT */
 	uint64_t body_bytes;
 	unsigned stall_ms;	/* 0: the registry's */
+	bool alone;		/* on a connection of its own: while it is paused, nothing else waits */
 	unsigned weight;	/* RFC 7540, 5.3.2: 1 to 256; 0: the usual one */
 	void *owner;		/* the asker's */
 
@@ -115,7 +116,7 @@ struct lp_exchange {
 	struct curl_slist *headers;
 	uint64_t mark_ns, mark_bytes;	/* progress is measured from here */
 	bool stalled;
-	bool paused;		/* take() said false */
+	bool paused;		/* take() has not taken all */
 	_Atomic bool poked, cancelled;
 	struct lp_exchange *next, *prev;
 };

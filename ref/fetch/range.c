@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "fetch/range.h"
 
-#include <stdio.h>
+#include "fetch/stretch.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-static void put(struct lp_queue *q, struct lp_fetch *f)
+void lp_range_put(struct lp_queue *q, struct lp_fetch *f)
 {
 	f->next = NULL;
 	if (q->last)
@@ -66,6 +67,7 @@ struct lp_fetch *lp_range_next(struct lp_registry *r)
 {
 	struct lp_fetch *f = NULL;
 
+	lp_stretch_adopt(r);
 	for (size_t i = 0; i < LP_PRIORITIES && !f && r->active < r->o.connections; i++)
 		if (i == LP_DEMAND || r->low < low_slots(r))
 			f = lp_range_take(&r->queue[i]);
@@ -76,41 +78,40 @@ struct lp_fetch *lp_range_next(struct lp_registry *r)
 	return f;
 }
 
-/* A fetch that runs. */
-struct range {
-	struct lp_exchange x;
-	struct lp_fetch *f;
-	bool low;	/* which slot it has */
-};
+static size_t take(struct lp_exchange *x, const uint8_t *p, size_t n)
+{
+	struct lp_fetch *f = ((struct lp_range *)x)->f;
+
+	memcpy(f->p + x->have, p, n);
+	f->have = (size_t)x->have + n;
+	if (f->progress)
+		f->progress(f);
+	return n;
+}
+
+static void over(struct lp_exchange *x, enum lp_code code, const struct lp_err *err)
+{
+	struct lp_range *g = (struct lp_range *)x;
+	struct lp_fetch *f = g->f;
+
+	lp_range_free(g);
+	f->done(f, code, err);
+}
 
 static void give_slot_back(struct lp_registry *r, bool low)
 {
 	pthread_mutex_lock(&r->lock);
 	r->active--;
 	r->low -= low;
+	lp_stretch_go_on(r);
 	pthread_mutex_unlock(&r->lock);
 }
 
-static bool take(struct lp_exchange *x, const uint8_t *p, size_t n)
+void lp_range_free(struct lp_range *g)
 {
-	struct lp_fetch *f = ((struct range *)x)->f;
-
-	memcpy(f->p + x->have, p, n);
-	f->have = (size_t)x->have + n;
-	if (f->progress)
-		f->progress(f);
-	return true;
-}
-
-static void over(struct lp_exchange *x, enum lp_code code, const struct lp_err *err)
-{
-	struct range *g = (struct range *)x;
-	struct lp_fetch *f = g->f;
-
-	give_slot_back(x->r, g->low);
-	lp_exchange_free(x);
+	give_slot_back(g->x.r, g->low);
+	lp_exchange_free(&g->x);
 	free(g);
-	f->done(f, code, err);
 }
 
 void lp_range_begin(struct lp_registry *r, struct lp_fetch *f)
@@ -119,7 +120,7 @@ void lp_range_begin(struct lp_registry *r, struct lp_fetch *f)
 	static const unsigned weight[] = {
 		[LP_DEMAND] = 256, [LP_PREFETCH] = 16, [LP_BACKGROUND] = 1,
 	};
-	struct range *g = calloc(1, sizeof(*g));
+	struct lp_range *g = calloc(1, sizeof(*g));
 	bool low = f->priority != LP_DEMAND;
 	struct lp_err err;
 
@@ -134,6 +135,7 @@ void lp_range_begin(struct lp_registry *r, struct lp_fetch *f)
 	}
 	g->f = f;
 	g->low = low;
+	g->x.r = r;
 	g->x.ops = &ops;
 	g->x.shape = LP_RANGE;
 	g->x.blob = f->blob;
@@ -141,6 +143,9 @@ void lp_range_begin(struct lp_registry *r, struct lp_fetch *f)
 	g->x.bytes = f->bytes;
 	g->x.origin_only = f->origin_only;
 	g->x.weight = weight[f->priority];
+	/* While it yields its slot is taken: the only one is too much. */
+	if (f->priority == LP_BACKGROUND && f->reach > f->bytes && r->o.connections > 1)
+		lp_stretch_open(g);
 	lp_engine_run(r, &g->x);
 }
 
@@ -150,10 +155,13 @@ void lp_registry_fetch(struct lp_registry *r, struct lp_fetch *f)
 
 	f->have = 0;
 	pthread_mutex_lock(&r->lock);
-	put(&r->queue[f->priority], f);
-	wake = r->asleep && lp_range_waits(r);
-	if (wake)
-		r->asleep = false;
+	lp_range_put(&r->queue[f->priority], f);
+	lp_stretch_adopt(r);
+	/* Who has to wait for a slot does not wait for ever. */
+	if (r->low >= low_slots(r) &&
+	    (r->queue[LP_PREFETCH].first || r->queue[LP_BACKGROUND].first))
+		lp_stretch_end(r, NULL);
+	wake = lp_engine_rouse(r);
 	pthread_mutex_unlock(&r->lock);
 	if (wake)
 		curl_multi_wakeup(r->multi);
@@ -161,16 +169,28 @@ void lp_registry_fetch(struct lp_registry *r, struct lp_fetch *f)
 
 void lp_registry_hurry(struct lp_registry *r, struct lp_fetch *f, enum lp_priority p)
 {
-	bool wake = false;
+	bool wake;
 
 	pthread_mutex_lock(&r->lock);
 	if (p < f->priority && unlink_fetch(&r->queue[f->priority], f)) {
 		f->priority = p;
-		put(&r->queue[p], f);
-		wake = r->asleep && lp_range_waits(r);
-		if (wake)
-			r->asleep = false;
+		lp_range_put(&r->queue[p], f);
+	} else {
+		lp_stretch_hurry(r, f, p);
 	}
+	wake = lp_engine_rouse(r);
+	pthread_mutex_unlock(&r->lock);
+	if (wake)
+		curl_multi_wakeup(r->multi);
+}
+
+void lp_registry_leave(struct lp_registry *r, const struct lp_digest *blob)
+{
+	bool wake;
+
+	pthread_mutex_lock(&r->lock);
+	lp_stretch_end(r, blob);
+	wake = lp_engine_rouse(r);
 	pthread_mutex_unlock(&r->lock);
 	if (wake)
 		curl_multi_wakeup(r->multi);

@@ -84,6 +84,12 @@ struct lp_fetch {
 	struct lp_digest blob;
 	uint64_t off;
 	size_t bytes;
+	/*
+	 * Background: how far from off on the request may go, if more than bytes.  Later fetches
+	 * that begin where this one ends get the next bytes of its answer, which waits for them,
+	 * and while anything more urgent runs.
+	 */
+	uint64_t reach;
 	enum lp_priority priority;
 	bool origin_only;	/* what the mirror has is wrong: do not ask it */
 	uint8_t *p;		/* [bytes]: where they go */
@@ -98,8 +104,11 @@ struct lp_fetch {
 /* Queue @f; done() is called once, whatever happens, also by lp_registry_free(). */
 void lp_registry_fetch(struct lp_registry *r, struct lp_fetch *f);
 
-/* Raise a queued fetch to @p; no effect on one that runs. */
+/* Raise a queued fetch to @p; one that runs waits for nothing any more. */
 void lp_registry_hurry(struct lp_registry *r, struct lp_fetch *f, enum lp_priority p);
+
+/* No fetch will go on where the last one with a reach has ended. */
+void lp_registry_leave(struct lp_registry *r, const struct lp_digest *blob);
 
 /* False once it has answered a range with the whole blob: better read whole blobs then. */
 bool lp_registry_ranges(const struct lp_registry *r);

@@ -9,7 +9,7 @@ struct waiter {
 	struct lp_err *err;
 };
 
-static bool append(struct lp_exchange *x, const uint8_t *p, size_t n)
+static size_t append(struct lp_exchange *x, const uint8_t *p, size_t n)
 {
 	struct waiter *w = x->owner;
 
@@ -17,7 +17,7 @@ static bool append(struct lp_exchange *x, const uint8_t *p, size_t n)
 		x->answer.again = false;
 		x->answer.stop = true;
 	}
-	return true;
+	return n;
 }
 
 static void empty(struct lp_exchange *x)
