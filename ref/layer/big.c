@@ -37,6 +37,7 @@ static void next_piece(struct pieces *s)
 	await_over(g);
 	g->fetch.off = g->feed->d->table.layer.frame[g->frame].off + s->asked;
 	g->fetch.bytes = (size_t)(left < g->room ? left : g->room);
+	g->fetch.reach = g->kind == LP_BACKGROUND ? left : 0;
 	s->asked += g->fetch.bytes;
 	s->at = 0;
 	lp_group_send(g);

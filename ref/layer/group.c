@@ -95,12 +95,21 @@ void lp_group_send(struct lp_group *g)
 	lp_group_count(g, g->fetch.bytes);
 	g->have = 0;
 	g->over = false;
-	g->sent_ns = lp_now_ns();
+	g->sent_ns = g->kind == LP_BACKGROUND ? 0 : lp_now_ns();
 	g->fetch.priority = g->priority;
 	if (g->feed->r)
 		lp_registry_fetch(g->feed->r, &g->fetch);
 	else
 		lp_group_wake(g->feed->l);
+}
+
+/*
+ * Is it time for long requests?  Soon after a miss others will follow, and take out of the middle
+ * what is on its way then.  Where there are no ranges, each request is a long one.
+ */
+static bool is_quiet(const struct lp_feed *f)
+{
+	return lp_loader_quiet(f->l) || !lp_registry_ranges(f->r);
 }
 
 static enum lp_start start(struct lp_feed *f, uint32_t i, const struct lp_span *s,
@@ -132,6 +141,8 @@ static enum lp_start start(struct lp_feed *f, uint32_t i, const struct lp_span *
 	g->fetch.off = s->off;
 	g->fetch.bytes = (size_t)room;
 	g->fetch.origin_only = again;
+	if (kind == LP_BACKGROUND && !big && !again && f->r && is_quiet(f))
+		g->fetch.reach = lp_span_reach(f, s);
 	g->fetch.progress = on_progress;
 	g->fetch.done = on_done;
 	own(g, s);

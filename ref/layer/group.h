@@ -38,6 +38,7 @@ struct lp_feed {
 	struct lp_wants filling;	/* lp_loader_background(), by lp_want.waiting */
 	struct lp_err fill_err;		/* the last error while filling */
 	uint32_t fill_next;		/* frames before are ready, in flight, or have failed */
+	uint64_t reach;			/* of the blob: a request that fills may go on until here */
 	uint64_t there;			/* plain bytes of frames that have come */
 	uint64_t recent[LP_RECENT];	/* where in the blob the last misses were, + 1; a ring */
 	unsigned misses;
@@ -171,6 +172,9 @@ static inline bool lp_feed_misses(const struct lp_feed *f, uint32_t i)
 /* Frame @i is decoded: @failed NULL, or how that went wrong for some chunks of it. */
 void lp_loader_settle(struct lp_feed *f, uint32_t i, const struct lp_err *failed,
 		      struct lp_news *news);
+
+/* Has no demand missed anything for a while? */
+bool lp_loader_quiet(const struct lp_loader *l);
 
 /* Ask for whatever may be asked for now. */
 void lp_loader_pump(struct lp_loader *l, struct lp_news *news);

@@ -106,6 +106,8 @@ static void end_filling(struct lp_feed *f, struct lp_news *news)
 
 	if (TAILQ_EMPTY(&f->filling) || f->fill_next < f->d->table.layer.nframe || f->groups)
 		return;
+	if (f->r)
+		lp_registry_leave(f->r, &f->d->table.blob);
 	ready = lp_device_ready(f->d, 0, UINT64_MAX);
 	if (!ready && !f->fill_err.code)
 		lp_fail(&f->fill_err, LP_ESYSTEM, LP_NO_OFFSET, NULL, "chunks were lost meanwhile");
@@ -191,11 +193,14 @@ static bool pump_queue(struct lp_loader *l, enum lp_priority priority, struct lp
 	return true;
 }
 
+bool lp_loader_quiet(const struct lp_loader *l)
+{
+	return !l->demand_ns || lp_now_ns() - l->demand_ns > l->policy.quiet_ns;
+}
+
 static bool may_fill(const struct lp_loader *l)
 {
-	bool quiet = !l->demand_ns || lp_now_ns() - l->demand_ns > l->policy.quiet_ns;
-
-	return l->running[LP_BACKGROUND] < (quiet ? l->policy.background : 1);
+	return l->running[LP_BACKGROUND] < (lp_loader_quiet(l) ? l->policy.background : 1);
 }
 
 static void pump_filling(struct lp_feed *f)
@@ -291,6 +296,8 @@ static void fail_feed(struct lp_feed *f, struct lp_news *news)
 	errno = ECANCELED;
 	lp_fail(&err, LP_ESYSTEM, LP_NO_OFFSET, NULL, "the device is given up");
 	f->gone = true;
+	if (f->r)
+		lp_registry_leave(f->r, &f->d->table.blob);
 	for (size_t i = 0; i < 2; i++) {
 		while ((w = TAILQ_FIRST(lists[i]))) {
 			TAILQ_REMOVE(lists[i], w, waiting);
@@ -483,6 +490,7 @@ void lp_loader_background(struct lp_loader *l, struct lp_want *w)
 	w->since_ns = 0;
 	if (f && !f->gone && !l->stop) {
 		f->fill_next = 0;
+		f->reach = 0;
 		f->fill_err = (struct lp_err){0};
 		TAILQ_INSERT_TAIL(&f->filling, w, waiting);
 		lp_loader_pump(l, &news);

@@ -383,6 +383,40 @@ static void check_priority(void)
 	end(&w);
 }
 
+/* A fill is one request; while its body is held, demand has a connection and goes first. */
+static void check_background(void)
+{
+	static struct loading_want fill;
+	struct lp_fill_policy p = lp_fill_policy;
+	struct lp_err err = {0};
+	struct world w;
+
+	p.background_max = MIB / 4;
+	if (begin(&w, &small_files, &p)) {
+		loading_want_init(&fill, 0, 0, LP_BACKGROUND);
+		lp_loader_background(w.l, &fill.want);
+		CHECK(!loading_await(&fill) && loading_right(&w.g) == 2000, "filled %s",
+		      fill.err.msg);
+		CHECK(net.requests == 1 && net.bytes <= w.g.sample.blob.len, "by %u request",
+		      net.requests);
+	}
+	end(&w);
+	if (begin(&w, &small_files, &p)) {
+		net.halves = true;
+		loading_want_init(&fill, 0, 0, LP_BACKGROUND);
+		lp_loader_background(w.l, &fill.want);
+		pthread_mutex_lock(&net.lock);
+		while (net.stopped < 1)
+			pthread_cond_wait(&net.change, &net.lock);
+		pthread_mutex_unlock(&net.lock);
+		CHECK(!ensure(&w, 1800, &err) && !fill.over, "demand passes a stopped fill %s",
+		      err.msg);
+		go_on();
+		CHECK(!loading_await(&fill) && loading_right(&w.g) == 2000, "which goes on");
+	}
+	end(&w);
+}
+
 static void check_wrong(uint32_t times, const struct sample_shape *shape)
 {
 	struct lp_err err = {0};
@@ -532,6 +566,7 @@ int main(void)
 	check_once();
 	check_early();
 	check_priority();
+	check_background();
 	check_wrong(1, &small_files);
 	check_wrong(2, &small_files);
 	check_wrong(1, &large_plain);

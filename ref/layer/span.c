@@ -200,3 +200,22 @@ struct lp_span lp_span_choose(struct lp_feed *f, uint32_t i, enum lp_priority ki
 		grow_back(f, &s, kind, fill.back);
 	return s;
 }
+
+uint64_t lp_span_reach(struct lp_feed *f, const struct lp_span *s)
+{
+	uint64_t stop = s->stop;
+
+	/* What was looked at stays right but for what demand has taken out meanwhile. */
+	if (s->off < f->reach && s->stop <= f->reach)
+		return f->reach - s->off;
+	for (uint32_t i = s->end; i < f->d->table.layer.nframe; i++) {
+		const struct lp_frame *at = lp_feed_frame(f, i);
+
+		if ((at->off > stop && at->off - stop > f->l->policy.gap) || lp_is_big(at) ||
+		    f->state[i] == LP_IN_FLIGHT || !lp_feed_misses(f, i))
+			break;
+		stop = lp_frame_stop(at) > stop ? lp_frame_stop(at) : stop;
+	}
+	f->reach = stop;
+	return stop > s->stop ? stop - s->off : 0;
+}

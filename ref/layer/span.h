@@ -24,4 +24,10 @@ struct lp_span {
 struct lp_span lp_span_choose(struct lp_feed *f, uint32_t i, enum lp_priority kind,
 			      const struct lp_want *w);
 
+/*
+ * lp_span_reach - how far the request for @s, which fills, may go on, in bytes from s->off: while
+ * everything is missing.  0: no farther than @s.
+ */
+uint64_t lp_span_reach(struct lp_feed *f, const struct lp_span *s);
+
 #endif
