@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define CONNECTIONS_MAX 64u	/* ours: far more than registries like */
+#define RATE_LEAST 1024u	/* ours: less in a second looks like silence */
+
 enum lp_code lp_common_image(const struct lp_common *c, char creds[static 256],
 			     struct lp_image_options *out, struct lp_err *err)
 {
@@ -11,10 +14,17 @@ enum lp_code lp_common_image(const struct lp_common *c, char creds[static 256],
 
 	*out = (struct lp_image_options){
 		.registry = {.plain_http = c->plain_http, .ca_file = c->ca_file,
-			     .mirror = c->mirror},
+			     .mirror = c->mirror, .rate = c->limit_rate,
+			     .connections = (unsigned)c->max_connections},
 		.prefer = (enum lp_kind)c->prefer,
 		.allow_unverified = c->allow_unverified,
 	};
+	if (c->max_connections == 1 || c->max_connections > CONNECTIONS_MAX)
+		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL,
+			       "--max-connections wants 2 to %u: one is for what is waited for",
+			       CONNECTIONS_MAX);
+	if (c->limit_rate && c->limit_rate < RATE_LEAST)
+		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL, "--limit-rate wants at least 1k");
 	if (c->creds) {
 		colon = snprintf(creds, 256, "%s", c->creds) < 256 ? strchr(creds, ':') : NULL;
 		if (!colon)

@@ -15,6 +15,7 @@
 
 struct lp_common {
 	const char *store, *platform, *creds, *ca_file, *mirror;
+	uint64_t limit_rate, max_connections;
 	unsigned prefer;
 	bool plain_http, allow_unverified, json;
 };
@@ -32,6 +33,10 @@ struct lp_common {
 	 "certificates to trust"},                                                             \
 	{"mirror", 0, LP_OPT_TEXT, offsetof(type, common.mirror), "URL",                       \
 	 "a registry mirror that is asked first"},                                             \
+	{"limit-rate", 0, LP_OPT_BYTES, offsetof(type, common.limit_rate), "BYTES",            \
+	 "a second at most, but for what somebody waits to read"},                             \
+	{"max-connections", 0, LP_OPT_COUNT, offsetof(type, common.max_connections), "N",      \
+	 "to the registry for data, one of them for what is waited for (4)"},                  \
 	{"plain-http", 0, LP_OPT_FLAG, offsetof(type, common.plain_http), NULL,                \
 	 "HTTP without TLS, also beyond loopback"},                                            \
 	{"allow-unverified", 0, LP_OPT_FLAG, offsetof(type, common.allow_unverified), NULL,    \

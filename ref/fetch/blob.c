@@ -161,7 +161,7 @@ static enum lp_code start_stream(struct lp_source *source, struct lp_reader **ou
 	s->x.owner = s;
 	s->x.r = b->r;
 	s->x.shape = LP_STREAM;
-	s->x.alone = true;
+	s->x.alone = s->x.limited = true;
 	s->x.blob = b->digest;
 	s->x.bytes = s->x.total = source->bytes;
 	lp_engine_begin(b->r, &s->x);

@@ -6,7 +6,7 @@
 #include "base/thread.h"
 #include "base/version.h"
 #include "fetch/answer.h"
-#include "fetch/range.h"
+#include "fetch/stretch.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -14,16 +14,41 @@
 #include <string.h>
 
 #define BUFFER_BYTES 65536L		/* ours: what one read from a socket may bring */
+#define BUFFER_LEAST 1024L		/* curl's */
+#define READS_A_SECOND 8		/* ours */
+#define BURST_NS (1000000000 / READS_A_SECOND)
 #define SLEEP_MAX_MS 60000		/* ours: nothing depends on it */
 #define SLOW_BYTES 1024			/* ours: fewer in a whole stall time are a stall */
+
+/* Is more than @ahead_ns of the rate used up?  curl 7.88's own limit counts from the boot. */
+static bool is_over_rate(const struct lp_exchange *x, uint64_t ahead_ns)
+{
+	return x->limited && lp_now_ns() + ahead_ns < x->r->free_ns;
+}
+
+static void spend(struct lp_registry *r, uint64_t bytes)
+{
+	uint64_t now = lp_now_ns();
+
+	r->free_ns = (r->free_ns > now ? r->free_ns : now) + bytes * 1000000000 / r->o.rate;
+}
 
 static size_t on_body(char *p, size_t size, size_t n, void *of)
 {
 	struct lp_exchange *x = of;
-	size_t got = lp_answer_body(x, (const uint8_t *)p, size * n);
+	size_t got;
 
-	if (got != CURL_WRITEFUNC_PAUSE)
-		x->r->body_bytes += size * n;
+	x->over_rate = is_over_rate(x, BURST_NS);
+	if (x->over_rate) {
+		x->paused = x->r->over_rate = true;
+		return CURL_WRITEFUNC_PAUSE;
+	}
+	got = lp_answer_body(x, (const uint8_t *)p, size * n);
+	if (got == CURL_WRITEFUNC_PAUSE)
+		return got;
+	x->r->body_bytes += size * n;
+	if (x->limited && x->r->o.rate)
+		spend(x->r, size * n);
 	return got;
 }
 
@@ -52,6 +77,16 @@ static int on_seek(void *of, curl_off_t off, int origin)
 	return CURL_SEEKFUNC_OK;
 }
 
+/* Under a limit: several reads a second, so that it does not come in bursts. */
+static long buffer_bytes(const struct lp_exchange *x)
+{
+	uint64_t most = x->r->o.rate / READS_A_SECOND;
+
+	if (!x->limited || !x->r->o.rate || most >= BUFFER_BYTES)
+		return BUFFER_BYTES;
+	return most < BUFFER_LEAST ? BUFFER_LEAST : (long)most;
+}
+
 /* What curl is told about every request. */
 static bool set_common(struct lp_exchange *x, CURL *e)
 {
@@ -78,7 +113,7 @@ static bool set_common(struct lp_exchange *x, CURL *e)
 	curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)x->stall_ms);
-	curl_easy_setopt(e, CURLOPT_BUFFERSIZE, BUFFER_BYTES);
+	curl_easy_setopt(e, CURLOPT_BUFFERSIZE, buffer_bytes(x));
 	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, x->answer.detail);
 	curl_easy_setopt(e, CURLOPT_PRIVATE, x);
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
@@ -118,7 +153,7 @@ void lp_engine_send(struct lp_exchange *x)
 	x->easy = r->nidle ? r->idle[--r->nidle] : curl_easy_init();
 	x->mark_ns = lp_now_ns();
 	x->mark_bytes = 0;
-	x->stalled = x->paused = false;
+	x->stalled = x->paused = x->over_rate = false;
 	if (x->easy && set_common(x, x->easy)) {
 		set_method(x, x->easy);
 		if (!curl_multi_add_handle(r->multi, x->easy)) {
@@ -151,6 +186,14 @@ void lp_engine_drop(struct lp_exchange *x)
 void lp_engine_forget(struct lp_exchange *x)
 {
 	struct lp_registry *r = x->r;
+
+	if (x->slot) {
+		pthread_mutex_lock(&r->lock);
+		r->active--;
+		r->low--;
+		pthread_mutex_unlock(&r->lock);
+		x->slot = false;
+	}
 
 	if (x->prev)
 		x->prev->next = x->next;
@@ -236,13 +279,47 @@ static void cancel(struct lp_exchange *x)
 	lp_exchange_fail(x, &err);
 }
 
+/* Must @x wait?  Else it has its slot, if it needs one. */
+static bool holds_back(struct lp_registry *r, struct lp_exchange *x)
+{
+	if (!r->counts || x->shape != LP_STREAM)
+		return false;
+	pthread_mutex_lock(&r->lock);
+	x->slot = lp_range_low(r);
+	r->active += x->slot;
+	r->low += x->slot;
+	if (!x->slot)
+		lp_stretch_end(r, NULL);
+	pthread_mutex_unlock(&r->lock);
+	return !x->slot;
+}
+
 void lp_engine_run(struct lp_registry *r, struct lp_exchange *x)
 {
 	link_exchange(r, x);
 	if (r->ending)
 		cancel(x);
-	else
+	else if (!holds_back(r, x))
 		lp_exchange_attempt(x);
+}
+
+/* The stream that has waited for a slot for the longest time, or NULL. */
+static struct lp_exchange *find_held(const struct lp_registry *r)
+{
+	struct lp_exchange *held = NULL;
+
+	for (struct lp_exchange *x = r->first; x && r->counts; x = x->next)
+		if (x->state == LP_X_NEW)
+			held = x;
+	return held;
+}
+
+static void start_streams(struct lp_registry *r)
+{
+	struct lp_exchange *held;
+
+	while ((held = find_held(r)) && !holds_back(r, held))
+		lp_exchange_attempt(held);
 }
 
 /* Take in what other threads have begun. */
@@ -258,6 +335,13 @@ static void adopt(struct lp_registry *r)
 		next = x->next;
 		lp_engine_run(r, x);
 	}
+}
+
+static void go_on(struct lp_exchange *x)
+{
+	x->paused = x->over_rate = false;
+	x->mark_ns = lp_now_ns();
+	curl_easy_pause(x->easy, CURLPAUSE_CONT);
 }
 
 /*
@@ -278,11 +362,8 @@ static void answer_pokes(struct lp_registry *r)
 			x = r->first;
 			continue;
 		}
-		if (poked && x->easy && x->paused) {
-			x->paused = false;
-			x->mark_ns = lp_now_ns();
-			curl_easy_pause(x->easy, CURLPAUSE_CONT);
-		}
+		if (poked && x->easy && x->paused)
+			go_on(x);
 		x = x->next;
 	}
 }
@@ -296,6 +377,12 @@ static uint64_t watch(struct lp_exchange *x, uint64_t now)
 		if (now < x->due_ns)
 			return x->due_ns;
 		lp_exchange_attempt(x);
+		return now;
+	}
+	if (x->state == LP_X_RUNS && x->over_rate) {
+		if (is_over_rate(x, 0))
+			return x->r->free_ns;
+		go_on(x);
 		return now;
 	}
 	if (x->state != LP_X_RUNS || x->paused)
@@ -355,7 +442,8 @@ static void sleep_until(struct lp_registry *r, uint64_t when)
 	bool work;
 
 	pthread_mutex_lock(&r->lock);
-	work = r->begun || r->stop || r->poked || lp_range_waits(r);
+	work = r->begun || r->stop || r->poked || lp_range_waits(r) ||
+	       (find_held(r) && lp_range_low(r));
 	r->asleep = !work && ms;
 	pthread_mutex_unlock(&r->lock);
 	if (work || !ms)
@@ -392,11 +480,13 @@ static void *run(void *of)
 
 	while (!r->stop) {
 		adopt(r);
-		start_fetches(r);
 		answer_pokes(r);
 		when = watch_all(r);
+		start_streams(r);
+		start_fetches(r);
+		r->over_rate = false;
 		curl_multi_perform(r->multi, &running);
-		if (!settle_all(r))
+		if (!settle_all(r) && !r->over_rate) /* else when is later than it should be */
 			sleep_until(r, when);
 	}
 	fail_all(r);

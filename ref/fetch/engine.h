@@ -53,6 +53,9 @@ struct lp_registry {
 	bool started;
 	struct lp_exchange *first;		/* all that are begun; engine thread */
 	bool ending;				/* fail all; engine thread */
+	uint64_t free_ns;			/* when limited bytes may come; engine thread */
+	bool over_rate;				/* one was paused for it just now; engine thread */
+	bool counts;				/* streams have slots, too */
 	CURL **idle;				/* [connections], engine thread */
 	size_t nidle;
 

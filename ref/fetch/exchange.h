@@ -89,6 +89,7 @@ struct lp_exchange {
 	uint64_t body_bytes;
 	unsigned stall_ms;	/* 0: the registry's */
 	bool alone;		/* on a connection of its own: while it is paused, nothing else waits */
+	_Atomic bool limited;	/* shares the registry's rate with others */
 	unsigned weight;	/* RFC 7540, 5.3.2: 1 to 256; 0: the usual one */
 	void *owner;		/* the asker's */
 
@@ -116,7 +117,9 @@ struct lp_exchange {
 	struct curl_slist *headers;
 	uint64_t mark_ns, mark_bytes;	/* progress is measured from here */
 	bool stalled;
-	bool paused;		/* take() has not taken all */
+	bool slot;		/* a stream that has one */
+	bool paused;		/* take() has not taken all, or */
+	bool over_rate;		/* the rate's bytes are used up */
 	_Atomic bool poked, cancelled;
 	struct lp_exchange *next, *prev;
 };

@@ -49,9 +49,9 @@ static bool unlink_fetch(struct lp_queue *q, struct lp_fetch *f)
 	return true;
 }
 
-static unsigned low_slots(const struct lp_registry *r)
+bool lp_range_low(const struct lp_registry *r)
 {
-	return r->o.connections > 1 ? r->o.connections - 1 : 1;
+	return r->active < r->o.connections && r->low < r->o.connections - 1;
 }
 
 bool lp_range_waits(const struct lp_registry *r)
@@ -59,8 +59,7 @@ bool lp_range_waits(const struct lp_registry *r)
 	if (r->active >= r->o.connections)
 		return false;
 	return r->queue[LP_DEMAND].first ||
-	       (r->low < low_slots(r) &&
-		(r->queue[LP_PREFETCH].first || r->queue[LP_BACKGROUND].first));
+	       (lp_range_low(r) && (r->queue[LP_PREFETCH].first || r->queue[LP_BACKGROUND].first));
 }
 
 struct lp_fetch *lp_range_next(struct lp_registry *r)
@@ -69,7 +68,7 @@ struct lp_fetch *lp_range_next(struct lp_registry *r)
 
 	lp_stretch_adopt(r);
 	for (size_t i = 0; i < LP_PRIORITIES && !f && r->active < r->o.connections; i++)
-		if (i == LP_DEMAND || r->low < low_slots(r))
+		if (i == LP_DEMAND || lp_range_low(r))
 			f = lp_range_take(&r->queue[i]);
 	if (f) {
 		r->active++;
@@ -94,6 +93,9 @@ static void over(struct lp_exchange *x, enum lp_code code, const struct lp_err *
 	struct lp_range *g = (struct lp_range *)x;
 	struct lp_fetch *f = g->f;
 
+	pthread_mutex_lock(&x->r->lock);
+	f->running = NULL;
+	pthread_mutex_unlock(&x->r->lock);
 	lp_range_free(g);
 	f->done(f, code, err);
 }
@@ -143,8 +145,11 @@ void lp_range_begin(struct lp_registry *r, struct lp_fetch *f)
 	g->x.bytes = f->bytes;
 	g->x.origin_only = f->origin_only;
 	g->x.weight = weight[f->priority];
-	/* While it yields its slot is taken: the only one is too much. */
-	if (f->priority == LP_BACKGROUND && f->reach > f->bytes && r->o.connections > 1)
+	g->x.limited = low;
+	pthread_mutex_lock(&r->lock);
+	f->running = g;
+	pthread_mutex_unlock(&r->lock);
+	if (f->priority == LP_BACKGROUND && f->reach > f->bytes)
 		lp_stretch_open(g);
 	lp_engine_run(r, &g->x);
 }
@@ -154,11 +159,12 @@ void lp_registry_fetch(struct lp_registry *r, struct lp_fetch *f)
 	bool wake;
 
 	f->have = 0;
+	f->running = NULL;
 	pthread_mutex_lock(&r->lock);
 	lp_range_put(&r->queue[f->priority], f);
 	lp_stretch_adopt(r);
 	/* Who has to wait for a slot does not wait for ever. */
-	if (r->low >= low_slots(r) &&
+	if (!lp_range_low(r) &&
 	    (r->queue[LP_PREFETCH].first || r->queue[LP_BACKGROUND].first))
 		lp_stretch_end(r, NULL);
 	wake = lp_engine_rouse(r);
@@ -175,8 +181,9 @@ void lp_registry_hurry(struct lp_registry *r, struct lp_fetch *f, enum lp_priori
 	if (p < f->priority && unlink_fetch(&r->queue[f->priority], f)) {
 		f->priority = p;
 		lp_range_put(&r->queue[p], f);
-	} else {
-		lp_stretch_hurry(r, f, p);
+	} else if (p < f->priority && f->running) {
+		f->priority = p;
+		lp_stretch_hurry(f->running);
 	}
 	wake = lp_engine_rouse(r);
 	pthread_mutex_unlock(&r->lock);

@@ -32,6 +32,9 @@ struct lp_fetch *lp_range_take(struct lp_queue *q);
 /* The most urgent one that may run now, its slot taken, or NULL; r->lock is held. */
 struct lp_fetch *lp_range_next(struct lp_registry *r);
 
+/* May one more that is not demand run?  r->lock is held. */
+bool lp_range_low(const struct lp_registry *r);
+
 /* Could some queued fetch start now?  r->lock is held. */
 bool lp_range_waits(const struct lp_registry *r);
 

@@ -21,7 +21,8 @@ static enum lp_code keep_options(struct lp_registry *r, const struct lp_registry
 				 struct lp_err *err)
 {
 	r->o = *o;
-	r->o.connections = or_default(o->connections, 4);
+	r->o.connections = o->connections == 1 ? 2 : or_default(o->connections, 4);
+	r->counts = o->connections > 0;
 	r->o.tries = or_default(o->tries, 5);
 	r->o.stall_ms = or_default(o->stall_ms, 30000);
 	r->o.retry_ms = or_default(o->retry_ms, 100);

@@ -25,7 +25,12 @@ struct lp_registry_options {
 	const char *user, *password; /* NULL: ~/.docker/config.json and its helpers */
 	const char *ca_file;	/* NULL: the system's */
 	const char *mirror;	/* "http://HOST:PORT" tried first, or NULL */
-	unsigned connections;	/* 0: 4 */
+	/*
+	 * At a time for data of blobs, one of them for demand alone; at least 2, or 0: 4 for ranges
+	 * and one more for each whole stream.  Documents and tokens, short ones, come beside them.
+	 */
+	unsigned connections;
+	uint64_t rate;		/* bytes a second of all but demand and documents; 0: no limit */
 	unsigned tries;		/* requests without progress before we give up; 0: 5 */
 	unsigned stall_ms;	/* silence that ends a request; 0: 30,000 */
 	unsigned retry_ms;	/* wait before the second try, doubled each time; 0: 100 */
@@ -99,6 +104,7 @@ struct lp_fetch {
 	/* Engine thread: over.  code 0: all bytes are there.  Must not block. */
 	void (*done)(struct lp_fetch *f, enum lp_code code, const struct lp_err *err);
 	struct lp_fetch *next;	/* the engine's */
+	struct lp_range *running; /* likewise: what brings it */
 };
 
 /* Queue @f; done() is called once, whatever happens, also by lp_registry_free(). */

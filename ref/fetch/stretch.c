@@ -60,6 +60,7 @@ static bool append(struct lp_registry *r, struct lp_fetch *f)
 	if (!g)
 		return false;
 	lp_range_put(&g->more, f);
+	f->running = g;
 	g->end = f->off + f->bytes;
 	poke(g);
 	return true;
@@ -80,18 +81,12 @@ void lp_stretch_adopt(struct lp_registry *r)
 	}
 }
 
-void lp_stretch_hurry(struct lp_registry *r, struct lp_fetch *f, enum lp_priority p)
+void lp_stretch_hurry(struct lp_range *g)
 {
-	for (struct lp_range *g = r->stretch; g; g = g->next) {
-		struct lp_fetch *at = g->more.first;
-
-		while (at && at != f)
-			at = at->next;
-		if ((at || g->f == f) && p < f->priority) {
-			f->priority = p;
-			poke(g);
-		}
-	}
+	g->x.limited = false;
+	if (g->x.r->o.rate)
+		close_stretch(g);
+	poke(g);
 }
 
 /* Is there something more urgent than what @g brings? */
@@ -132,6 +127,7 @@ static void finish(struct lp_range *g)
 	struct lp_fetch *f = g->f;
 
 	pthread_mutex_lock(&r->lock);
+	f->running = NULL;
 	g->f = NULL;
 	end_idle(g);
 	pthread_mutex_unlock(&r->lock);
@@ -183,6 +179,8 @@ static void over(struct lp_exchange *x, enum lp_code code, const struct lp_err *
 	f = g->f ? g->f : g->more.first;
 	if (g->f)
 		g->f->next = g->more.first;
+	for (next = f; next; next = next->next)
+		next->running = NULL;
 	pthread_mutex_unlock(&r->lock);
 	lp_range_free(g);
 	for (; f; f = next) {

@@ -24,8 +24,8 @@ void lp_stretch_open(struct lp_range *g);
  */
 void lp_stretch_adopt(struct lp_registry *r);
 
-/* If @f is in a stretch: somebody with @p waits for it. */
-void lp_stretch_hurry(struct lp_registry *r, struct lp_fetch *f, enum lp_priority p);
+/* Somebody waits for what @g, a stretch or not, brings: no limit for it, and no more behind it. */
+void lp_stretch_hurry(struct lp_range *g);
 
 /* Something urgent has ended: those that have yielded may go on. */
 void lp_stretch_go_on(struct lp_registry *r);

@@ -15,7 +15,8 @@ enum lp_code lp_origin_put(json_t *to, const char *reference, const struct lp_re
 		{"ca_file", o->ca_file}, {"mirror", o->mirror},
 	};
 	int bad = json_object_set_new(to, "plain_http", json_boolean(o->plain_http)) |
-		  json_object_set_new(to, "connections", json_integer(o->connections));
+		  json_object_set_new(to, "connections", json_integer(o->connections)) |
+		  json_object_set_new(to, "rate", json_integer((json_int_t)o->rate));
 
 	for (size_t i = 0; i < sizeof(text) / sizeof(text[0]); i++)
 		if (text[i].value)
@@ -34,7 +35,8 @@ static enum lp_code get_options(const json_t *j, struct lp_registry_options *o, 
 	    lp_json_string(j, "password", LP_JSON_OPTIONAL, RULE, &o->password, err) ||
 	    lp_json_string(j, "ca_file", LP_JSON_OPTIONAL, RULE, &o->ca_file, err) ||
 	    lp_json_string(j, "mirror", LP_JSON_OPTIONAL, RULE, &o->mirror, err) ||
-	    lp_json_u64(j, "connections", LP_JSON_OPTIONAL, RULE, &connections, err))
+	    lp_json_u64(j, "connections", LP_JSON_OPTIONAL, RULE, &connections, err) ||
+	    lp_json_u64(j, "rate", LP_JSON_OPTIONAL, RULE, &o->rate, err))
 		return err->code;
 	o->connections = (unsigned)connections;
 	return LP_OK;
