@@ -14,6 +14,7 @@ int lb_cmd_registry(int argc, char **argv);
 int lb_cmd_report(int argc, char **argv);
 int lb_cmd_run(int argc, char **argv);
 int lb_cmd_systems(int argc, char **argv);
+int lb_cmd_walk(int argc, char **argv);
 int lb_cmd_workloads(int argc, char **argv);
 
 #endif

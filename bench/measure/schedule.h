@@ -10,6 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The next of a series of even 64-bit numbers; any @state begins one. */
+uint64_t lb_draw(uint64_t *state);
+
 /* Fill @order with 0...n-1 as round @round of @seed has them. */
 void lb_schedule(uint64_t seed, uint64_t round, size_t *order, size_t n);
 
