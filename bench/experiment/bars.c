@@ -110,6 +110,7 @@ enum lp_code lb_bars_make(const json_t *lines, size_t i, struct lb_standing *out
 	out->metric = lb_word(bar, "metric");
 	out->note = lb_word(bar, "note");
 	out->ratio_bar = lb_number(bar, "ratio_ppm");
+	out->low_bar = lb_number(bar, "low_ppm");
 	out->most = lb_number(bar, "most");
 	out->invalid = count_invalid(lines, out->contest);
 	n = gather(lines, out, "theirs", value);
@@ -131,10 +132,14 @@ static const char *judge(const struct lb_quantile *q, uint64_t bar)
 
 const char *lb_bars_verdict(const struct lb_standing *s)
 {
-	if (!s->ratio_bar && !s->most)
+	if (!s->ratio_bar && !s->low_bar && !s->most)
 		return "no bar";
-	if (s->ratio_bar ? !s->pairs : !s->n)
+	if (s->most ? !s->n : !s->pairs)
 		return "not measured";
+	if (s->low_bar && s->ratio.sure)
+		return s->ratio.low <= s->low_bar ? "yes" : "no";
+	if (s->low_bar)
+		return "not surely";
 	return s->ratio_bar ? judge(&s->ratio, s->ratio_bar) : judge(&s->ours, s->most);
 }
 
@@ -149,6 +154,8 @@ static void print_value(const struct lb_standing *s, uint64_t value, FILE *out)
 		fprintf(out, "%.1f ms", (double)value / 1e3);
 	else if (unit && !strcmp(unit, "_kib"))
 		fprintf(out, "%.1f MiB", (double)value / 1024);
+	else if (unit && !strcmp(unit, "_ppm"))
+		fprintf(out, "%.3f", (double)value / PPM);
 	else if (!strcmp(s->metric, "requests"))
 		fprintf(out, "%" PRIu64, value);
 	else
@@ -180,6 +187,8 @@ static void print_row(const struct lb_standing *s, FILE *out)
 	fputs(" | ", out);
 	if (s->ratio_bar)
 		fprintf(out, "ratio <= %.3f", (double)s->ratio_bar / PPM);
+	if (s->low_bar)
+		fprintf(out, "lower end <= %.3f", (double)s->low_bar / PPM);
 	if (s->most) {
 		fputs("<= ", out);
 		print_value(s, s->most, out);
@@ -233,6 +242,7 @@ static json_t *standing_json(const struct lb_standing *s)
 	json_object_set_new(o, "theirs", s->theirs.value ? quantile_json(&s->theirs) : json_null());
 	json_object_set_new(o, "ratio_ppm", s->pairs ? quantile_json(&s->ratio) : json_null());
 	lb_set_number(o, "ratio_bar_ppm", s->ratio_bar);
+	lb_set_number(o, "low_bar_ppm", s->low_bar);
 	lb_set_number(o, "most", s->most);
 	lb_set_word(o, "holds", lb_bars_verdict(s));
 	return o;

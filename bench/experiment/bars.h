@@ -19,7 +19,8 @@ bool lb_bars_are(const json_t *lines);
 
 struct lb_standing {
 	const char *contest, *metric, *note;	/* borrowed from the lines */
-	uint64_t ratio_bar, most;	/* 1e-6; 0: none */
+	uint64_t ratio_bar, low_bar;	/* of the ratio and of its lower end, 1e-6; 0: none */
+	uint64_t most;			/* 0: none */
 	struct lb_quantile ours, theirs, ratio;	/* medians; the ratio in 1e-6 */
 	size_t n, pairs, invalid;	/* n: measured values of ours */
 };

@@ -19,12 +19,15 @@ static json_t *lines(int n)
 	json_t *list = json_array();
 
 	json_array_append_new(list, json_pack(
-		"{s:s, s:[{s:s, s:s, s:i}, {s:s, s:s, s:i}, {s:s, s:s, s:i}, {s:s, s:s}]}",
+		"{s:s, s:[{s:s, s:s, s:i}, {s:s, s:s, s:i}, {s:s, s:s, s:i}, {s:s, s:s}, "
+		"{s:s, s:s, s:i}, {s:s, s:s, s:i}]}",
 		"kind", "session", "bars",
 		"contest", "c", "metric", "wall_ns", "ratio_ppm", 250000,
 		"contest", "c", "metric", "wall_ns", "most", 203,
 		"contest", "c", "metric", "absent", "most", 1,
-		"contest", "c", "metric", "wall_ns"));
+		"contest", "c", "metric", "wall_ns",
+		"contest", "c", "metric", "wall_ns", "low_ppm", 201000,
+		"contest", "c", "metric", "wall_ns", "low_ppm", 200000));
 	for (int round = 0; round <= n; round++) {
 		add(list, "theirs", round, round != 2, round ? 1000 : 1);
 		add(list, "ours", round, true, round ? 200 + round : 9000);
@@ -51,7 +54,11 @@ static void test_standings(void)
 	CHECK(!lb_bars_make(l, 2, &s, &err) && !strcmp(lb_bars_verdict(&s), "not measured"),
 	      "a metric that nobody has");
 	CHECK(!lb_bars_make(l, 3, &s, &err) && !strcmp(lb_bars_verdict(&s), "no bar"), "no bar");
-	CHECK(lb_bars_make(l, 4, &s, &err) == LP_EMISSING, "the end");
+	CHECK(!lb_bars_make(l, 4, &s, &err) && !strcmp(lb_bars_verdict(&s), "yes"),
+	      "the lower end is not above its bar");
+	CHECK(!lb_bars_make(l, 5, &s, &err) && !strcmp(lb_bars_verdict(&s), "no"),
+	      "the whole interval is above");
+	CHECK(lb_bars_make(l, 6, &s, &err) == LP_EMISSING, "the end");
 }
 
 static void test_few(void)
@@ -62,6 +69,8 @@ static void test_few(void)
 
 	CHECK(!lb_bars_make(l, 0, &s, &err) && !s.ratio.sure &&
 	      !strcmp(lb_bars_verdict(&s), "not surely"), "too few rounds for an interval");
+	CHECK(!lb_bars_make(l, 4, &s, &err) && !strcmp(lb_bars_verdict(&s), "not surely"),
+	      "nor has it a lower end");
 	json_object_del(json_array_get(l, 0), "bars");
 	CHECK(!lb_bars_are(l), "another experiment");
 }

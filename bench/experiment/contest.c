@@ -39,6 +39,7 @@ static json_t *bars_json(const struct lb_bar *b, const struct lb_run_options *op
 		lb_set_word(o, "contest", b->contest);
 		lb_set_word(o, "metric", b->metric);
 		lb_set_number(o, "ratio_ppm", b->ratio_ppm);
+		lb_set_number(o, "low_ppm", b->low_ppm);
 		lb_set_number(o, "most", b->most);
 		lb_set_word(o, "note", b->note);
 		json_array_append_new(list, o);

@@ -14,7 +14,7 @@
 
 #include "experiment/session.h"
 
-#define LB_CONTESTS_MAX 16	/* ours */
+#define LB_CONTESTS_MAX 24	/* ours */
 
 enum lb_side { LB_OURS, LB_THEIRS };
 
@@ -24,6 +24,7 @@ struct lb_bar {
 	uint64_t ratio_ppm;	/* ours / theirs is at most this; 0: no bar */
 	uint64_t most;		/* ours is at most this; 0: no bar */
 	const char *note;	/* for the reader, or NULL */
+	uint64_t low_ppm;	/* the lower end of the ratio's interval is at most this; 0: no bar */
 };
 
 /*

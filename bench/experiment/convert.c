@@ -25,15 +25,15 @@
 enum { CONVERT_9, CONVERT_6, PULL, TOC, CONVERT_CTR, CONTESTS };
 
 static const struct lb_bar bars[] = {
-	{"convert-9", "wall_ns", 250000, 0, NULL},
-	{"convert-9", "bytes", 1010000, 0, NULL},
-	{"convert-6", "wall_ns", 400000, 0, NULL},
-	{"convert-6", "bytes", 1010000, 0, NULL},
-	{"convert-9", "user_us", 0, 0, NULL},
-	{"pull", "wall_ns", 600000, 0, NULL},
-	{"toc", "meta_ns", 333333, 0, "ours: blobs named to meta.erofs written"},
-	{"toc", "wall_ns", 0, 0, "ours: the whole process, made durable"},
-	{"convert-ctr", "wall_ns", 0, 0, "theirs: Debian's ctr-remote, level 9"},
+	{"convert-9", "wall_ns", 250000, 0, NULL, 0},
+	{"convert-9", "bytes", 1010000, 0, NULL, 0},
+	{"convert-6", "wall_ns", 400000, 0, NULL, 0},
+	{"convert-6", "bytes", 1010000, 0, NULL, 0},
+	{"convert-9", "user_us", 0, 0, NULL, 0},
+	{"pull", "wall_ns", 600000, 0, NULL, 0},
+	{"toc", "meta_ns", 333333, 0, "ours: blobs named to meta.erofs written", 0},
+	{"toc", "wall_ns", 0, 0, "ours: the whole process, made durable", 0},
+	{"convert-ctr", "wall_ns", 0, 0, "theirs: Debian's ctr-remote, level 9", 0},
 	{0},
 };
 

@@ -16,16 +16,16 @@
 enum { OPTIMISED, UNOPTIMISED, MEMORY, MEMORY_FILES };
 
 static const struct lb_bar bars[] = {
-	{"optimised", "requests", 0, 14, NULL},
-	{"optimised", "body_bytes", 1050000, 0, NULL},
-	{"unoptimised", "requests", 900000, 0, NULL},
-	{"unoptimised", "body_bytes", 1050000, 0, NULL},
-	{"unoptimised", "requests", 600000, 0, "or else this"},
-	{"unoptimised", "body_bytes", 2500000, 0, "with this"},
-	{"optimised", "first_output_ns", 0, 0, "command to first line"},
-	{"unoptimised", "first_output_ns", 0, 0, "command to first line"},
-	{"memory", "rss_bytes", 0, 6 * MIB, "theirs: the snapshotter alone"},
-	{"memory-files", "rss_bytes", 0, 12 * MIB, "theirs: the snapshotter alone"},
+	{"optimised", "requests", 0, 14, NULL, 0},
+	{"optimised", "body_bytes", 1050000, 0, NULL, 0},
+	{"unoptimised", "requests", 900000, 0, NULL, 0},
+	{"unoptimised", "body_bytes", 1050000, 0, NULL, 0},
+	{"unoptimised", "requests", 600000, 0, "or else this", 0},
+	{"unoptimised", "body_bytes", 2500000, 0, "with this", 0},
+	{"optimised", "first_output_ns", 0, 0, "command to first line", 0},
+	{"unoptimised", "first_output_ns", 0, 0, "command to first line", 0},
+	{"memory", "rss_bytes", 0, 6 * MIB, "theirs: the snapshotter alone", 0},
+	{"memory-files", "rss_bytes", 0, 12 * MIB, "theirs: the snapshotter alone", 0},
 	{0},
 };
 
