@@ -144,7 +144,7 @@ e2e: $(PROGS)
 peers:
 	$(Q)scripts/peers.sh
 
-# EXPERIMENT=convert, economy or nydus: contests with other people's programs, which come with it.
+# EXPERIMENT=convert, economy, nydus or scan: contests with other people's programs, which come with it.
 IMAGES ?= python
 bench: bench-ready
 	$(Q)$(if $(EXPERIMENT),$(MAKE) --no-print-directory peers)

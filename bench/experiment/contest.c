@@ -16,8 +16,7 @@
 
 static const char *const sides[] = {"ours", "theirs"};
 
-/* Was it asked for?  All are, when none is named. */
-static bool is_chosen(const struct lb_run_options *o, const char *contest)
+bool lb_contest_chosen(const struct lb_run_options *o, const char *contest)
 {
 	for (size_t i = 0; i < o->contests.n; i++)
 		if (!strcmp(o->contests.text[i], contest))
@@ -32,7 +31,7 @@ static json_t *bars_json(const struct lb_bar *b, const struct lb_run_options *op
 	for (; b->contest; b++) {
 		json_t *o;
 
-		if (!is_chosen(options, b->contest))
+		if (!lb_contest_chosen(options, b->contest))
 			continue;
 		o = json_object();
 
@@ -52,7 +51,7 @@ static json_t *plan_of(const struct lb_contests *c, const struct lb_run_options 
 	json_t *plan = json_object(), *list = json_array();
 
 	for (size_t i = 0; i < c->n; i++)
-		if (is_chosen(o, c->name[i]))
+		if (lb_contest_chosen(o, c->name[i]))
 			json_array_append_new(list, json_string(c->name[i]));
 	json_object_set_new(plan, "contests", list);
 	json_object_set_new(plan, "bars", bars_json(c->bar, o));
@@ -130,7 +129,7 @@ enum lp_code lb_contests_run(const struct lb_contests *c, struct lb_session *s,
 	for (uint64_t round = 0; round < o->warmup + o->n; round++) {
 		lb_schedule(o->seed, round, order, 2 * c->n);
 		for (size_t i = 0; i < 2 * c->n; i++)
-			if (is_chosen(o, c->name[order[i] / 2]) &&
+			if (lb_contest_chosen(o, c->name[order[i] / 2]) &&
 			    one(c, s, o, round, order[i], err))
 				return err->code;
 	}

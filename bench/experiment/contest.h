@@ -43,6 +43,9 @@ struct lb_contests {
 	const struct lb_bar *bar;	/* a row without a contest ends it */
 };
 
+/* Was it asked for?  All are, when none is named. */
+bool lb_contest_chosen(const struct lb_run_options *o, const char *contest);
+
 /* Before anything is made ready: do all that were asked for exist?  LP_EUSAGE: no. */
 LP_MUST_CHECK enum lp_code lb_contests_check(const struct lb_contests *c,
 					     const struct lb_run_options *o, struct lp_err *err);

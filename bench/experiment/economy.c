@@ -100,7 +100,8 @@ static enum lp_code start_theirs(struct economy *e, const struct lb_prepared *im
 static enum lp_code memory_ours(struct economy *e, const struct lb_prepared *image,
 				const struct lb_task *t, json_t *out, struct lp_err *err)
 {
-	const struct lb_serving s = {.form = lb_prepared_form(image, LB_FORM_ESTARGZ), .task = t};
+	const struct lb_serving s = {.form = lb_prepared_form(image, LB_FORM_ESTARGZ), .task = t,
+				     .mode = "fuse"};
 
 	if (!s.form)
 		return lp_fail(err, LP_EMISSING, LP_NO_OFFSET, NULL, "no image");

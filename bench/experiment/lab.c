@@ -87,7 +87,8 @@ static enum lp_code read_address(struct lb_lab *l, struct lp_err *err)
 	return LP_OK;
 }
 
-static enum lp_code start_registry(struct lb_lab *l, const struct lp_option_list *knobs,
+/* @port  "0": a free one */
+static enum lp_code start_registry(struct lb_lab *l, const char *port, const char *knob,
 				   struct lp_err *err)
 {
 	char root[LB_PATH], log[LB_PATH];
@@ -103,8 +104,11 @@ static enum lp_code start_registry(struct lb_lab *l, const struct lp_option_list
 	lb_args_add(&a, "registry");
 	lb_args_add(&a, "--root=%s", root);
 	lb_args_add(&a, "--log=%s", log);
-	for (size_t i = 0; knobs && i < knobs->n; i++)
-		lb_args_add(&a, "--knob=%s", knobs->text[i]);
+	lb_args_add(&a, "--port=%s", port);
+	for (size_t i = 0; l->knobs && i < l->knobs->n; i++)
+		lb_args_add(&a, "--knob=%s", l->knobs->text[i]);
+	if (knob)
+		lb_args_add(&a, "--knob=%s", knob);
 	if (lb_process_start(&l->registry, &a, NULL, false, err))
 		return err->code;
 	return read_address(l, err);
@@ -120,12 +124,24 @@ enum lp_code lb_lab_open(struct lb_lab *l, const struct lb_lab_options *o, struc
 	if (lb_make_directory(work, err) || absolute(work, l->work, sizeof(l->work), err))
 		return err->code;
 	snprintf(l->corpora, sizeof(l->corpora), "%s", o->corpora ? o->corpora : "build/corpora");
+	l->knobs = o->knobs;
 	l->remote = o->registry;
 	if (l->remote)
 		snprintf(l->host, sizeof(l->host), "%s", o->registry);
-	else if (start_registry(l, o->knobs, err))
+	else if (start_registry(l, "0", NULL, err))
 		return err->code;
 	return lb_adopt(err);
+}
+
+enum lp_code lb_lab_behave(struct lb_lab *l, const char *knob, struct lp_err *err)
+{
+	char port[sizeof(l->host)];
+	const char *colon = strrchr(l->host, ':');
+
+	snprintf(port, sizeof(port), "%s", colon ? colon + 1 : "0");
+	lb_lab_free(l);
+	l->log_off = 0;
+	return start_registry(l, port, knob, err);
 }
 
 void lb_lab_free(struct lb_lab *l)

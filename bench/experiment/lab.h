@@ -21,6 +21,7 @@ struct lb_lab {
 	char host[300];			/* "127.0.0.1:5000", or "ghcr.io/somebody" */
 	bool remote;			/* it is not ours: no log, nothing to warm */
 	struct lb_process registry;
+	const struct lp_option_list *knobs;	/* of it, or NULL */
 	uint64_t log_off;		/* what of the log was read */
 	uint64_t timeout_ns;		/* of one run */
 };
@@ -34,6 +35,14 @@ struct lb_lab_options {
 
 LP_MUST_CHECK enum lp_code lb_lab_open(struct lb_lab *l, const struct lb_lab_options *o,
 				       struct lp_err *err);
+
+/*
+ * lb_lab_behave - end our own registry and start it again at the same address, with an empty
+ * log, and one more knob than it was opened with.
+ *
+ * @knob  NULL: none
+ */
+LP_MUST_CHECK enum lp_code lb_lab_behave(struct lb_lab *l, const char *knob, struct lp_err *err);
 
 /* End the registry. */
 void lb_lab_free(struct lb_lab *l);

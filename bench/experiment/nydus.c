@@ -174,6 +174,7 @@ static enum lp_code serve(struct nydus *n, size_t contest, enum lb_side side, js
 		.task = contest == FILES ? lb_workload_task(&p->workload, "all")
 					 : &p->workload.task[0],
 		.prefetch = contest == SERVE6_LIST || contest == SERVE5_LIST,
+		.mode = "fuse",
 	};
 
 	if (!s.form || !s.task)

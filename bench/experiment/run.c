@@ -7,6 +7,7 @@
 #include "experiment/hello.h"
 #include "experiment/nydus.h"
 #include "experiment/report.h"
+#include "experiment/scan.h"
 
 #include "base/log.h"
 
@@ -15,6 +16,7 @@
 
 #define DEFAULT_N 100
 #define CONTEST_N 6		/* the fewest that have an interval */
+#define SCAN_N 10		/* what its bars are about */
 #define QUICK_N 20
 #define SMOKE_N 5
 
@@ -28,7 +30,7 @@ struct args {
 
 static const struct lp_option table[] = {
 	{"experiment", 'e', LP_OPT_TEXT, AT(run.experiment), "NAME",
-	 "hello (the default); contests with others: convert, economy, nydus"},
+	 "hello (the default); contests with others: convert, economy, nydus, scan"},
 	{"system", 's', LP_OPT_LIST, AT(run.systems), "NAME", "one of lazybench systems (all)"},
 	{"task", 't', LP_OPT_LIST, AT(run.tasks), "NAME", "a task, or all (the first one)"},
 	{"contest", 'c', LP_OPT_LIST, AT(run.contests), "NAME", "one of the experiment's contests (all)"},
@@ -67,6 +69,7 @@ static const struct experiment {
 	{"convert", lb_convert, CONTEST_N, 1},
 	{"economy", lb_economy, CONTEST_N, 1},
 	{"nydus", lb_nydus, CONTEST_N, 1},
+	{"scan", lb_scan, SCAN_N, 1},
 };
 
 static enum lp_code choose(const struct lb_run_options *o, const struct experiment **out,

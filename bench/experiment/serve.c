@@ -161,8 +161,8 @@ static enum lp_code mount_ours(const struct lb_lab *l, const struct lb_serving *
 	struct lb_args a;
 
 	ours(l, "mount", store, &a);
-	lb_args_add(&a, "--mount=fuse");
-	lb_args_add(&a, "--pull=never");
+	lb_args_add(&a, "--mount=%s", s->mode);
+	lb_args_add(&a, "--pull=%s", s->nothing ? "missing" : "never");
 	lb_args_add(&a, "--prefetch=%s", s->prefetch ? "async" : "none");
 	lb_args_add(&a, "--background=off");
 	lb_args_add(&a, "%s", s->form->reference);
@@ -195,7 +195,7 @@ enum lp_code lb_serve_ours(struct lb_lab *l, const struct lb_serving *s, json_t 
 	snprintf(at, sizeof(at), "%s/mount", directory);
 	if (mkdir(store, 0700) || mkdir(at, 0755))
 		return lp_fail_errno(err, "mkdir %s", store);
-	if (pull(l, store, s->form->reference, err) || lb_serve_forget(l, err))
+	if ((!s->nothing && pull(l, store, s->form->reference, err)) || lb_serve_forget(l, err))
 		return err->code;
 	begin_ns = lp_now_ns();
 	if (mount_ours(l, s, store, at, err))

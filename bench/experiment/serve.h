@@ -31,12 +31,15 @@ struct lb_serving {
 	const struct lb_form *form;
 	const struct lb_task *task;
 	bool prefetch;			/* what the image's list names */
+	const char *mode;		/* of ours: "fuse", "kernel" */
+	bool nothing;			/* ours: no metadata either, it comes on the clock */
 };
 
 /*
  * lb_serve_ours, lb_serve_nydusd - with the metadata there and no data: mount, do the task in
  * the mount, and count from the mount to the first line; then ask for memory, and unmount.
- * Ours is `lazypull mount`, memory that of its keeper and worker.
+ * Ours is `lazypull mount`, memory that of its keeper and worker.  Theirs always has the
+ * metadata.
  */
 LP_MUST_CHECK enum lp_code lb_serve_ours(struct lb_lab *l, const struct lb_serving *s,
 					 json_t *out, struct lp_err *err);
