@@ -39,6 +39,8 @@ void lb_faults_corrupt(const struct lb_faults *f, uint64_t off, void *p, size_t 
 		if (lp_digest_equal(&c->digest, &f->digest) && c->off >= off && c->off - off < n)
 			((uint8_t *)p)[c->off - off] ^= 1;
 	}
+	if (f->sent)
+		lb_sent_spoil(f->sent, f->blob, off, p, n);
 }
 
 enum lp_code lb_body_open(struct lb_body **out, int fd, const struct lb_faults *f,

@@ -8,6 +8,7 @@
 
 #include "registry/knob.h"
 #include "registry/range.h"
+#include "registry/sent.h"
 
 struct MHD_Response;
 
@@ -19,6 +20,8 @@ struct lb_faults {
 	uint64_t stall_ms;	/* it pauses half-way */
 	const struct lb_corrupt *corrupt;	/* [ncorrupt], borrowed from the knobs */
 	size_t ncorrupt;
+	struct lb_sent *sent;		/* what was not sent before is wrong; or NULL */
+	struct lb_sent_blob *blob;	/* there */
 	struct lp_digest digest;	/* of the blob, which says what of corrupt concerns it */
 };
 

@@ -39,6 +39,8 @@ static const struct knob {
 	{"head", COUNT, AT(head_status), 0, 0, "STATUS", "HEAD on blobs gets this status"},
 	{"no-referrers", FLAG, AT(no_referrers), 0, 0, "",
 	 "no referrers API: 404, and no OCI-Subject on a push"},
+	{"wrong-once", FLAG, AT(wrong_once), 0, 0, "",
+	 "each byte of a blob is wrong the first time that it is sent"},
 	{"multirange", MULTI, 0, 0, 0, "ok|400|whole", "what several ranges in one request get"},
 	{"corrupt", CORRUPT, 0, 0, 0, "DIGEST:OFFSET",
 	 "flips a bit of this byte of this blob on its way (several times)"},

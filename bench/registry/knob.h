@@ -34,6 +34,7 @@ struct lb_knobs {
 	uint64_t stall, stall_ms;
 	uint64_t delay_ms;
 	bool whole, shifted_range;
+	bool wrong_once;	/* bytes of blobs, the first time that they are sent */
 	bool no_referrers;	/* as registries before distribution-spec 1.1 */
 	uint64_t head_status;	/* of HEAD on blobs; 0: served */
 	enum lb_multirange multirange;

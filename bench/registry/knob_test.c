@@ -10,6 +10,7 @@ static const char *const good[] = {
 	"fail-429=2", "fail-429=2:7", "short-body=1", "reset=9", "stall=2", "stall=2:50",
 	"delay=20", "whole", "shifted-range", "head=403", "no-referrers", "multirange=ok",
 	"multirange=400", "multirange=whole", "corrupt=sha256:" HEX ":17",
+	"wrong-once",
 };
 
 static const char *const bad[] = {
@@ -30,7 +31,8 @@ int main(void)
 	CHECK(k.token_seconds == 5 && k.token_uses == 2, "token's numbers");
 	CHECK(k.fail_429 == 2 && k.retry_seconds == 7, "fail-429's numbers");
 	CHECK(k.stall == 2 && k.stall_ms == 50, "stall's numbers");
-	CHECK(k.redirect && k.whole && k.shifted_range && k.no_referrers, "flags");
+	CHECK(k.redirect && k.whole && k.shifted_range && k.no_referrers &&
+	      k.wrong_once, "flags");
 	CHECK(k.multirange == LB_MULTI_WHOLE && k.head_status == 403, "multirange and head");
 	CHECK(k.ncorrupt == 1 && k.corrupt[0].off == 17, "corrupt");
 	CHECK(lb_knob_waits(&k), "delay waits");

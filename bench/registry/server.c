@@ -254,6 +254,7 @@ enum lp_code lb_server_start(struct lb_server *s, const struct lb_server_options
 	const char *storage = o->storage_listen ? o->storage_listen : o->listen;
 
 	lb_uploads_start(&s->uploads);
+	lb_sent_start(&s->sent);
 	if (lb_tickets_start(&s->tickets, err))
 		return err->code;
 	if (s->knobs.redirect) {
@@ -276,6 +277,7 @@ void lb_server_free(struct lb_server *s)
 	s->registry = s->storage = NULL;
 	lb_uploads_free(&s->uploads);
 	lb_tickets_free(&s->tickets);
+	lb_sent_free(&s->sent);
 	lb_repositories_free(&s->repositories);
 	lp_fd_close(&s->journal.fd);
 }

@@ -12,6 +12,7 @@
 #include "registry/journal.h"
 #include "registry/knob.h"
 #include "registry/repository.h"
+#include "registry/sent.h"
 #include "registry/ticket.h"
 #include "registry/upload.h"
 
@@ -36,6 +37,7 @@ struct lb_server {
 	struct lb_uploads uploads;
 	struct lb_tickets tickets;
 	struct lb_turns turns;
+	struct lb_sent sent;
 	_Atomic uint64_t connections;	/* so far: their ids in the log */
 	struct MHD_Daemon *registry, *storage;
 	char url[64], storage_at[64];	/* "http://127.0.0.1:5000"; "" without redirects */

@@ -424,6 +424,16 @@ def test_corrupt(root):
         assert ask(r, "GET", blob_path(), {"Range": "bytes=13-19"})[2] == BLOB[13:20]
 
 
+def test_wrong_once(root):
+    """Every byte is wrong the first time that it is sent, and only then."""
+    wrong = bytes(b ^ 1 for b in BLOB)
+    with Registry(root, knobs=["wrong-once"]) as r:
+        assert ask(r, "GET", blob_path(), {"Range": "bytes=10-99"})[2] == wrong[10:100]
+        assert ask(r, "GET", blob_path(), {"Range": "bytes=50-199"})[2] == BLOB[50:100] + wrong[100:200]
+        assert ask(r, "GET", blob_path())[2] == wrong[:10] + BLOB[10:200] + wrong[200:]
+        assert ask(r, "GET", blob_path())[2] == BLOB
+
+
 def test_tls(root, tmp_path):
     if not shutil.which("openssl") or not shutil.which("curl"):
         pytest.skip("openssl and curl: apt-get install openssl curl")
