@@ -11,35 +11,56 @@
 
 #define NAMES_MAX ((size_t)64 << 20) /* bytes of names, ours */
 
-static const char *const folders[] = {"devices", "layers", "unpacked", "images"};
+#define MARK_MAX (sizeof(LP_STORE_UNSETTLED "/") + LP_STORE_NAME)
 
-/* Who published @name and did not sync it: a boot id in @boot; false: nobody. */
-static bool unsettled(const struct lp_store *s, const char *name,
-		      char boot[static sizeof(s->boot)])
+/*
+ * "layers/0123..." is marked by "unsettled/layers:0123...".  A mark is a symbolic link to the
+ * boot's id: there at once and whole, or not at all, also for others and after a crash.
+ */
+static void set_mark(const char *name, char out[static MARK_MAX])
 {
-	char path[LP_STORE_NAME + sizeof(LP_STORE_UNSETTLED) + 1];
-	LP_AUTO(lp_fd_close) int fd = -1;
-	ssize_t n;
+	char *slash;
 
-	snprintf(path, sizeof(path), "%.*s/%s", LP_STORE_NAME, name, LP_STORE_UNSETTLED);
-	fd = openat(s->dir, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
+	snprintf(out, MARK_MAX, LP_STORE_UNSETTLED "/%.*s", LP_STORE_NAME - 1, name);
+	slash = strchr(out + strlen(LP_STORE_UNSETTLED "/"), '/');
+	if (slash)
+		*slash = ':';
+}
+
+/* The boot that made this mark; false: there is none. */
+static bool marked(const struct lp_store *s, const char *mark, char boot[static sizeof(s->boot)])
+{
+	ssize_t n = readlinkat(s->dir, mark, boot, sizeof(s->boot) - 1);
+
+	if (n < 0)
 		return false;
-	n = read(fd, boot, sizeof(s->boot) - 1);
-	boot[n > 0 ? n : 0] = '\0';
+	boot[n] = '\0';
 	return true;
+}
+
+enum lp_code lp_store_unsettle(struct lp_store *s, const char *name, struct lp_err *err)
+{
+	char mark[MARK_MAX];
+
+	set_mark(name, mark);
+	if (symlinkat(s->boot, s->dir, mark) && errno != EEXIST)
+		return lp_fail_errno(err, "make %s", mark);
+	return LP_OK;
 }
 
 bool lp_store_stale(struct lp_store *s, const char *name)
 {
-	char boot[sizeof(s->boot)];
+	char boot[sizeof(s->boot)], mark[MARK_MAX];
 	struct lp_err gone;
 	enum lp_code code;
 
-	if (!unsettled(s, name, boot) || !strcmp(boot, s->boot))
+	set_mark(name, mark);
+	if (!marked(s, mark, boot) || !strcmp(boot, s->boot))
 		return false;
+	/* What cannot be removed stays marked: it is not trusted. */
 	code = lp_store_remove(s, name, &gone);
-	(void)code; /* what cannot be removed is not trusted either */
+	if (!code || code == LP_EMISSING)
+		unlinkat(s->dir, mark, 0);
 	return true;
 }
 
@@ -50,28 +71,27 @@ enum lp_code lp_store_sync(const struct lp_store *s, int fd, struct lp_err *err)
 	return LP_OK;
 }
 
-/* Append the names below @folder that this boot left unsettled, each with its NUL. */
-static enum lp_code collect(struct lp_store *s, const char *folder, struct lp_buf *names,
-			    struct lp_err *err)
+/* Append the marks that this boot made, each with its NUL. */
+static enum lp_code collect(struct lp_store *s, struct lp_buf *marks, struct lp_err *err)
 {
-	int fd = openat(s->dir, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(s->dir, LP_STORE_UNSETTLED, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *list = fd < 0 ? NULL : fdopendir(fd);
 	enum lp_code code = LP_OK;
 	const struct dirent *e;
 
 	if (!list) {
-		lp_fail_errno(err, "list %s", folder);
+		lp_fail_errno(err, "list %s", LP_STORE_UNSETTLED);
 		lp_fd_close(&fd);
 		return err->code;
 	}
 	while (!code && (e = readdir(list))) {
-		char name[LP_STORE_NAME], boot[sizeof(s->boot)];
+		char mark[MARK_MAX], boot[sizeof(s->boot)];
 
-		if (e->d_name[0] == '.' ||
-		    snprintf(name, sizeof(name), "%s/%s", folder, e->d_name) >= LP_STORE_NAME)
+		if (e->d_name[0] == '.')
 			continue;
-		if (unsettled(s, name, boot) && !strcmp(boot, s->boot))
-			code = lp_buf_add(names, name, strlen(name) + 1, NAMES_MAX, err);
+		set_mark(e->d_name, mark);
+		if (marked(s, mark, boot) && !strcmp(boot, s->boot))
+			code = lp_buf_add(marks, mark, strlen(mark) + 1, NAMES_MAX, err);
 	}
 	closedir(list);
 	return code;
@@ -79,22 +99,20 @@ static enum lp_code collect(struct lp_store *s, const char *folder, struct lp_bu
 
 enum lp_code lp_store_settle(struct lp_store *s, struct lp_err *err)
 {
-	LP_AUTO(lp_buf_free) struct lp_buf names = {0};
+	LP_AUTO(lp_buf_free) struct lp_buf marks = {0};
 
-	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
-		if (collect(s, folders[i], &names, err))
-			return err->code;
-	if (!names.len)
+	if (collect(s, &marks, err))
+		return err->code;
+	if (!marks.len)
 		return LP_OK;
 	/* Only what was there before the sync is settled by it. */
 	if (syncfs(s->dir))
 		return lp_fail_errno(err, "sync the store");
-	for (size_t at = 0; at < names.len; at += strlen((char *)names.p + at) + 1) {
-		char path[LP_STORE_NAME + sizeof(LP_STORE_UNSETTLED) + 1];
+	for (size_t at = 0; at < marks.len; at += strlen((char *)marks.p + at) + 1) {
+		const char *mark = (char *)marks.p + at;
 
-		snprintf(path, sizeof(path), "%s/%s", (char *)names.p + at, LP_STORE_UNSETTLED);
-		if (unlinkat(s->dir, path, 0) && errno != ENOENT)
-			return lp_fail_errno(err, "settle %s", path);
+		if (unlinkat(s->dir, mark, 0) && errno != ENOENT)
+			return lp_fail_errno(err, "settle %s", mark);
 	}
 	return LP_OK;
 }

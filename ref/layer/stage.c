@@ -141,7 +141,9 @@ enum lp_code lp_store_publish(struct lp_store *s, const char *name, const char *
 
 	if (fd < 0 || (!s->later && fsync(fd)))
 		return lp_fail_errno(err, "publish %s", name);
-	if (s->later && lp_file_put(fd, LP_STORE_UNSETTLED, s->boot, strlen(s->boot), err))
+	/* What an earlier boot left there is not what is published now. */
+	lp_store_stale(s, final);
+	if (s->later && lp_store_unsettle(s, final, err))
 		return err->code;
 	if (!renameat2(s->dir, name, s->dir, final, RENAME_NOREPLACE))
 		return s->later ? LP_OK : sync_parent(s, final, err);

@@ -14,7 +14,8 @@
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 #define ID_DIGITS 16	/* of the store's id: 64 bits */
 
-static const char *const rooms[] = {"devices", "layers", "unpacked", "images", "tmp"};
+static const char *const rooms[] = {"devices", "layers", "unpacked", "images",
+				    LP_STORE_UNSETTLED, "tmp"};
 
 /* mkdir -p; what is there already keeps its mode. */
 static enum lp_code make_path(const char *path, mode_t mode, struct lp_err *err)

@@ -8,6 +8,7 @@
  *	unpacked/<manifest hex>/          image.json config.json  which of them make an image
  *	images/<manifest hex>/            image.json manifest.json config.json meta.erofs
  *	names.json                        what each name was last resolved to
+ *	unsettled/<room>:<name>           that directory is not synced yet; leads to a boot's id
  *	tmp/                              staging, renamed when whole
  *
  * Mode 0700.  A directory under its final name is whole: everything is staged below tmp/ and
@@ -22,7 +23,7 @@
 #include "base/digest.h"
 #include "base/file.h"
 
-#define LP_STORE_UNSETTLED "unsettled"	/* see lp_store_settle() */
+#define LP_STORE_UNSETTLED "unsettled"	/* a room: see lp_store_settle() */
 #define LP_STORE_LINK "store"		/* in the run directory: leads to the store */
 #define LP_STORE_RUN 87		/* bytes: sun_path has 108, "/keeper.01234567.sock" must fit behind */
 
@@ -71,11 +72,16 @@ LP_MUST_CHECK enum lp_code lp_store_publish(struct lp_store *s, const char *name
 /*
  * lp_store_settle - make durable what was published with s->later.
  *
- * Until then such a directory carries a file "unsettled" that names the boot: after another
- * boot the directory counts as absent and is removed, since nobody knows what of it was
- * written.  One sync of the file system for everything, off the path of whoever waits.
+ * Until then a link in unsettled/ names the boot (it cannot lie in the directory, whose names
+ * are an image's): after another boot the directory counts as absent and is removed, since
+ * nobody knows what of it was written.  One sync of the file system for everything, off the
+ * path of whoever waits.
  */
 LP_MUST_CHECK enum lp_code lp_store_settle(struct lp_store *s, struct lp_err *err);
+
+/* Before @name is published with s->later: say that it is not settled. */
+LP_MUST_CHECK enum lp_code lp_store_unsettle(struct lp_store *s, const char *name,
+					     struct lp_err *err);
 
 /* fdatasync @fd, unless s->later. */
 LP_MUST_CHECK enum lp_code lp_store_sync(const struct lp_store *s, int fd, struct lp_err *err);

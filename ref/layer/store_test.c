@@ -3,6 +3,7 @@
 #include "testing/dir.h"
 #include "testing/test.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -285,6 +286,35 @@ static void check_deep(void)
 	      "a tree of depth %d is removed %s", depth, err.msg);
 }
 
+static bool is_empty(const struct lp_store *s, const char *name)
+{
+	int fd = openat(s->dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC), n = 0;
+	DIR *list = fd < 0 ? NULL : fdopendir(fd);
+
+	while (list && readdir(list))
+		n++;
+	if (list)
+		closedir(list);
+	return n == 2;
+}
+
+/* An earlier boot left a mark without its directory: what is published synced is not it. */
+static void check_anew(struct lp_store *s)
+{
+	static const char final[] = "images/anew";
+	LP_AUTO(lp_fd_close) int dir = -1;
+	struct lp_err err = {0};
+	char name[LP_STAGE_NAME];
+
+	CHECK(!lp_store_unsettle(s, final, &err), "a mark, and the machine stops %s", err.msg);
+	s->boot[1] ^= 1;
+	s->later = false;
+	CHECK(!lp_store_stage(s, name, &dir, &err) && !lp_store_publish(s, name, final, &err) &&
+	      lp_store_has(s, final), "published by the next boot %s", err.msg);
+	s->boot[1] ^= 1;
+	CHECK(lp_store_has(s, final), "and it stays");
+}
+
 /* Published and not synced: whole until the machine stops, then only if it was settled. */
 static void check_settle(void)
 {
@@ -302,6 +332,7 @@ static void check_settle(void)
 		CHECK(!lp_store_stage(&s, name, &dir, &err) &&
 		      !lp_store_publish(&s, name, final[i], &err) && lp_store_has(&s, final[i]),
 		      "%s is there at once %s", final[i], err.msg);
+		CHECK(is_empty(&s, final[i]), "nothing was put into it");
 		if (!i)
 			CHECK(!lp_store_settle(&s, &err) && !lp_store_settle(&s, &err),
 			      "settled, twice");
@@ -310,6 +341,7 @@ static void check_settle(void)
 	CHECK(lp_store_has(&s, final[0]), "what was settled is there after another boot");
 	CHECK(!lp_store_has(&s, final[1]) &&
 	      faccessat(s.dir, final[1], F_OK, AT_SYMLINK_NOFOLLOW), "the rest is removed");
+	check_anew(&s);
 }
 
 int main(void)

@@ -80,6 +80,19 @@ def test_one_layer(tmp_path, mode):
         assert os.listdir(m.at) == ["d"] and (m.at / "d" / "f").read_text() == "x"
 
 
+def test_names_are_the_images(tmp_path):
+    """The store puts nothing into an unpacked layer, not even where a name of its own would be."""
+    root_only()
+    (tmp_path / "image").mkdir()
+    embedded.write_layout(tmp_path / "image", [Tar().add("unsettled", b"low").add("a").bytes(),
+                                               Tar().add("unsettled", b"mine").bytes()])
+    with Mount(tmp_path / "s", f"oci:{tmp_path}/image", tmp_path / "at", "--mount=extract") as m:
+        assert sorted(os.listdir(m.at)) == ["a", "unsettled"]
+        assert (m.at / "unsettled").read_bytes() == b"mine"
+        until(lambda: not os.listdir(tmp_path / "s" / "unsettled"))
+        assert (m.at / "unsettled").read_bytes() == b"mine"
+
+
 def test_read_only_and_harmless(host, tmp_path):
     with Mount(tmp_path / "s", f"{host}/lazy", tmp_path / "at") as m:
         with pytest.raises(OSError) as e:
