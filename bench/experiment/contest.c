@@ -46,6 +46,15 @@ static json_t *bars_json(const struct lb_bar *b, const struct lb_run_options *op
 	return list;
 }
 
+static json_t *words_json(const char *const *word)
+{
+	json_t *list = json_array();
+
+	for (; *word; word++)
+		json_array_append_new(list, json_string(*word));
+	return list;
+}
+
 static json_t *plan_of(const struct lb_contests *c, const struct lb_run_options *o)
 {
 	json_t *plan = json_object(), *list = json_array();
@@ -54,7 +63,12 @@ static json_t *plan_of(const struct lb_contests *c, const struct lb_run_options 
 		if (lb_contest_chosen(o, c->name[i]))
 			json_array_append_new(list, json_string(c->name[i]));
 	json_object_set_new(plan, "contests", list);
-	json_object_set_new(plan, "bars", bars_json(c->bar, o));
+	if (c->bar) {
+		json_object_set_new(plan, "bars", bars_json(c->bar, o));
+	} else {
+		json_object_set_new(plan, "count", words_json(c->count));
+		json_object_set_new(plan, "zero", words_json(c->zero));
+	}
 	return plan;
 }
 
@@ -70,29 +84,36 @@ static void show(const struct lb_run_options *o, uint64_t round, const json_t *l
 		fputs("done\n", stderr);
 }
 
+/* In a round, job number @at is of contest at / sides, side at % sides. */
+static size_t sides_of(const struct lb_contests *c)
+{
+	return c->bar ? 2 : 1;
+}
+
 static enum lp_code one(const struct lb_contests *c, struct lb_session *s,
 			const struct lb_run_options *o, uint64_t round, size_t at,
 			struct lp_err *err)
 {
 	LP_AUTO(lp_json_free) json_t *line = json_object();
+	size_t contest = at / sides_of(c), side = at % sides_of(c);
 	char cell[100];
 	enum lp_code code;
 
-	snprintf(cell, sizeof(cell), "%s %s", c->name[at / 2], sides[at % 2]);
+	snprintf(cell, sizeof(cell), "%s %s", c->name[contest], sides[side]);
 	if (lb_session_has(s, "measure", cell, round))
 		return LP_OK;
 	/* What earlier jobs wrote must not be written while this one is measured. */
 	sync();
-	code = c->job(c->experiment, at / 2, (enum lb_side)(at % 2), line, err);
+	lb_set_number(line, "round", round);
+	code = c->job(c->experiment, contest, (enum lb_side)side, line, err);
 	if (code == LP_ESYSTEM)
 		return lp_within(err, "%s", cell);
 	json_object_set_new(line, "valid", json_boolean(!code));
 	lb_set_word(line, "why", code ? err->msg : NULL);
 	lb_set_word(line, "kind", "measure");
 	lb_set_word(line, "cell", cell);
-	lb_set_word(line, "contest", c->name[at / 2]);
-	lb_set_word(line, "side", sides[at % 2]);
-	lb_set_number(line, "round", round);
+	lb_set_word(line, "contest", c->name[contest]);
+	lb_set_word(line, "side", sides[side]);
 	json_object_set_new(line, "warmup", json_boolean(round < o->warmup));
 	show(o, round, line);
 	return lb_record_add(&s->record, json_incref(line), err);
@@ -120,16 +141,16 @@ enum lp_code lb_contests_run(const struct lb_contests *c, struct lb_session *s,
 			     const struct lb_lab *l, const struct lb_run_options *o,
 			     struct lp_err *err)
 {
-	size_t order[2 * LB_CONTESTS_MAX];
+	size_t order[2 * LB_CONTESTS_MAX], jobs = sides_of(c) * c->n;
 
 	if (lb_contest_clear(l, err) || lb_session_begin(s, l, o, plan_of(c, o), err))
 		return err->code;
 	lp_log_say("lazybench", "%zu contests, %" PRIu64 " rounds and %" PRIu64
 		   " to warm up; results in %s", c->n, o->n, o->warmup, s->record.path);
 	for (uint64_t round = 0; round < o->warmup + o->n; round++) {
-		lb_schedule(o->seed, round, order, 2 * c->n);
-		for (size_t i = 0; i < 2 * c->n; i++)
-			if (lb_contest_chosen(o, c->name[order[i] / 2]) &&
+		lb_schedule(o->seed, round, order, jobs);
+		for (size_t i = 0; i < jobs; i++)
+			if (lb_contest_chosen(o, c->name[order[i] / sides_of(c)]) &&
 			    one(c, s, o, round, order[i], err))
 				return err->code;
 	}

@@ -14,7 +14,7 @@
 
 #include "experiment/session.h"
 
-#define LB_CONTESTS_MAX 24	/* ours */
+#define LB_CONTESTS_MAX 32	/* ours */
 
 enum lb_side { LB_OURS, LB_THEIRS };
 
@@ -28,7 +28,7 @@ struct lb_bar {
 };
 
 /*
- * Do the job of @side once, and set the metrics in @out.
+ * Do the job of @side once, and set the metrics in @out, which has the "round" already.
  *
  * A failure of what is measured is LP_EREMOTE, LP_EMISSING, ...; LP_ESYSTEM ends the experiment.
  */
@@ -41,6 +41,11 @@ struct lb_contests {
 	lb_job job;
 	void *experiment;		/* what @job gets */
 	const struct lb_bar *bar;	/* a row without a contest ends it */
+	/*
+	 * Instead of bars: there is nobody to compare with, and what is shown are sums over all
+	 * rounds, of @count and of @zero, which have to be 0.  NULL ends both.
+	 */
+	const char *const *count, *const *zero;
 };
 
 /* Was it asked for?  All are, when none is named. */

@@ -2,6 +2,7 @@
 /* show - `lazybench report`, `systems`, `workloads` and, until it has its statistics, `gate`. */
 #include "command.h"
 #include "experiment/bars.h"
+#include "experiment/counts.h"
 #include "experiment/report.h"
 #include "measure/record.h"
 #include "system/containerd.h"
@@ -105,6 +106,9 @@ static enum lp_code report(const struct args *a, const char *path, bool *more,
 	if (lb_bars_are(lines))
 		return a->json ? lb_bars_json(lines, stdout, err) :
 				 lb_bars_table(lines, stdout, err);
+	if (lb_counts_are(lines))
+		return a->json ? lb_counts_json(lines, stdout, err) :
+				 lb_counts_table(lines, stdout, err);
 	if (lb_summary_make(lines, a->base ? a->base : LB_BASELINE_SYSTEM, &s, err))
 		return err->code;
 	if (a->json)
