@@ -87,9 +87,9 @@ static enum lp_code read_address(struct lb_lab *l, struct lp_err *err)
 	return LP_OK;
 }
 
-/* @port  "0": a free one */
-static enum lp_code start_registry(struct lb_lab *l, const char *port, const char *knob,
-				   struct lp_err *err)
+/* At the address it had, if it had one; @knob: one more, or NULL. */
+static enum lp_code start_registry(struct lb_lab *l, const struct lp_option_list *knobs,
+				   const char *knob, struct lp_err *err)
 {
 	char root[LB_PATH], log[LB_PATH];
 	struct lb_args a = {.n = 0};
@@ -104,9 +104,10 @@ static enum lp_code start_registry(struct lb_lab *l, const char *port, const cha
 	lb_args_add(&a, "registry");
 	lb_args_add(&a, "--root=%s", root);
 	lb_args_add(&a, "--log=%s", log);
-	lb_args_add(&a, "--port=%s", port);
-	for (size_t i = 0; l->knobs && i < l->knobs->n; i++)
-		lb_args_add(&a, "--knob=%s", l->knobs->text[i]);
+	if (*l->host)
+		lb_args_add(&a, "--port=%s", strrchr(l->host, ':') + 1);
+	for (size_t i = 0; knobs && i < knobs->n; i++)
+		lb_args_add(&a, "--knob=%s", knobs->text[i]);
 	if (knob)
 		lb_args_add(&a, "--knob=%s", knob);
 	if (lb_process_start(&l->registry, &a, NULL, false, err))
@@ -128,30 +129,44 @@ enum lp_code lb_lab_open(struct lb_lab *l, const struct lb_lab_options *o, struc
 	l->remote = o->registry;
 	if (l->remote)
 		snprintf(l->host, sizeof(l->host), "%s", o->registry);
-	else if (start_registry(l, "0", NULL, err))
+	else if (start_registry(l, l->knobs, NULL, err))
 		return err->code;
 	return lb_adopt(err);
 }
 
-enum lp_code lb_lab_behave(struct lb_lab *l, const char *knob, struct lp_err *err)
-{
-	char port[sizeof(l->host)];
-	const char *colon = strrchr(l->host, ':');
-
-	snprintf(port, sizeof(port), "%s", colon ? colon + 1 : "0");
-	lb_lab_free(l);
-	l->log_off = 0;
-	return start_registry(l, port, knob, err);
-}
-
-void lb_lab_free(struct lb_lab *l)
+static void end_registry(struct lb_lab *l, int signal)
 {
 	struct lb_cost cost = {0};
 
 	if (l->registry.pid > 0) {
-		kill(l->registry.pid, SIGTERM);
+		kill(l->registry.pid, signal);
 		lb_process_end(&l->registry, &cost);
 		lb_process_free(&l->registry);
 	}
 	l->registry.pid = 0;
+}
+
+void lb_lab_free(struct lb_lab *l)
+{
+	end_registry(l, SIGTERM);
+}
+
+void lb_lab_desert(struct lb_lab *l)
+{
+	end_registry(l, SIGKILL);
+}
+
+enum lp_code lb_lab_serve(struct lb_lab *l, const struct lp_option_list *knobs,
+			  struct lp_err *err)
+{
+	lb_lab_desert(l);
+	l->log_off = 0;
+	return start_registry(l, knobs, NULL, err);
+}
+
+enum lp_code lb_lab_behave(struct lb_lab *l, const char *knob, struct lp_err *err)
+{
+	lb_lab_free(l);
+	l->log_off = 0;
+	return start_registry(l, l->knobs, knob, err);
 }

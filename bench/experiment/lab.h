@@ -47,6 +47,19 @@ LP_MUST_CHECK enum lp_code lb_lab_behave(struct lb_lab *l, const char *knob, str
 /* End the registry. */
 void lb_lab_free(struct lb_lab *l);
 
+/*
+ * lb_lab_serve - our own registry anew, at the same address, its log empty.
+ *
+ * @knobs  NULL: it behaves
+ *
+ * LP_ESYSTEM: it does not start
+ */
+LP_MUST_CHECK enum lp_code lb_lab_serve(struct lb_lab *l, const struct lp_option_list *knobs,
+					struct lp_err *err);
+
+/* Kill our own registry: nobody is at its address. */
+void lb_lab_desert(struct lb_lab *l);
+
 /* A path of at most LB_PATH - 1 bytes; a longer one is cut, and will not be found. */
 #define LB_PATH 1024
 __attribute__((format(printf, 2, 3)))
