@@ -3,7 +3,9 @@
 #include "command.h"
 #include "experiment/bars.h"
 #include "experiment/convert.h"
+#include "experiment/counts.h"
 #include "experiment/economy.h"
+#include "experiment/faults.h"
 #include "experiment/hello.h"
 #include "experiment/nydus.h"
 #include "experiment/report.h"
@@ -17,6 +19,7 @@
 #define DEFAULT_N 100
 #define CONTEST_N 6		/* the fewest that have an interval */
 #define SCAN_N 10		/* what its bars are about */
+#define FAULTS_N 10		/* 200 dead workers, 50 keepers, 20 watchdogs */
 #define QUICK_N 20
 #define SMOKE_N 5
 
@@ -30,11 +33,13 @@ struct args {
 
 static const struct lp_option table[] = {
 	{"experiment", 'e', LP_OPT_TEXT, AT(run.experiment), "NAME",
-	 "hello (the default); contests with others: convert, economy, nydus, scan"},
+	 "hello (the default); contests with others: convert, economy, nydus, scan; faults"},
 	{"system", 's', LP_OPT_LIST, AT(run.systems), "NAME", "one of lazybench systems (all)"},
 	{"task", 't', LP_OPT_LIST, AT(run.tasks), "NAME", "a task, or all (the first one)"},
-	{"contest", 'c', LP_OPT_LIST, AT(run.contests), "NAME", "one of the experiment's contests (all)"},
-	{"rounds", 'n', LP_OPT_COUNT, AT(run.n), "N", "runs of each cell (100; of contests 6)"},
+	{"contest", 'c', LP_OPT_LIST, AT(run.contests), "NAME",
+	 "one of the experiment's contests (all)"},
+	{"rounds", 'n', LP_OPT_COUNT, AT(run.n), "N",
+	 "runs of each cell (100; of contests 6, of faults 10)"},
 	{"warmup", 0, LP_OPT_COUNT, AT(run.warmup), "N", "rounds before that (3; of contests 1)"},
 	{"quick", 'q', LP_OPT_FLAG, AT(quick), NULL, "20 rounds, 1 to warm up"},
 	{"smoke", 0, LP_OPT_FLAG, AT(smoke), NULL, "5 rounds: does it work?  No percentiles"},
@@ -70,6 +75,7 @@ static const struct experiment {
 	{"economy", lb_economy, CONTEST_N, 1},
 	{"nydus", lb_nydus, CONTEST_N, 1},
 	{"scan", lb_scan, SCAN_N, 1},
+	{"faults", lb_faults, FAULTS_N, 0},
 };
 
 static enum lp_code choose(const struct lb_run_options *o, const struct experiment **out,
@@ -120,6 +126,8 @@ static enum lp_code report(const char *path, struct lp_err *err)
 		return err->code;
 	if (lb_bars_are(lines))
 		return lb_bars_table(lines, stdout, err);
+	if (lb_counts_are(lines))
+		return lb_counts_table(lines, stdout, err);
 	if (lb_summary_make(lines, LB_BASELINE_SYSTEM, &s, err))
 		return err->code;
 	lb_report_table(&s, stdout);
