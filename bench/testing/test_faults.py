@@ -88,7 +88,7 @@ def test_fault(done, fault, mode):
         pytest.skip(line["why"])
     if mode == "kernel" and tuple(map(int, os.uname().release.split(".")[:2])) < (6, 14):
         pytest.skip("pre-content events: this kernel is older than 6.14")
-    assert row["holds"] == "yes", line
+    assert row["holds"] == "yes", json.dumps(line)
     assert row["count"]["files"] > 2 * FILES
     assert row["count"]["strikes"] == STRIKES.get(fault, 0)
     assert set(row["zero"].values()) == {0}

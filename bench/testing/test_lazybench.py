@@ -196,7 +196,7 @@ def test_lists(corpora):
     systems = subprocess.run([LAZYBENCH, "systems", "--json", "--lazypull=/nothing",
                               "--peers=/nothing"], check=True,
                              capture_output=True, text=True).stdout.splitlines()
-    assert all(not json.loads(line)["ready"] for line in systems) and len(systems) == 14
+    assert all(not json.loads(line)["ready"] for line in systems) and len(systems) == 19
     tasks = subprocess.run([LAZYBENCH, "workloads", "--json", f"--corpora={corpora}"], check=True,
                            capture_output=True, text=True).stdout.splitlines()
     assert json.loads(tasks[-1]) == {"image": "web", "task": "first", "recorded": True,
