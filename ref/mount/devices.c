@@ -116,13 +116,21 @@ void lp_devices_detach(struct lp_devices *d)
 			d->held[i]->attached = false;
 }
 
-enum lp_code lp_devices_keep(struct lp_devices *d, const struct lp_held *h, struct lp_err *err)
+bool lp_devices_kept(const struct lp_devices *d, const struct lp_held *h)
 {
 	char key[LP_STORE_NAME + 8];
 
 	key_of(h->device.name, key);
-	if (lp_kept_find(d->kept, key))
+	return lp_kept_find(d->kept, key) != NULL;
+}
+
+enum lp_code lp_devices_keep(struct lp_devices *d, const struct lp_held *h, struct lp_err *err)
+{
+	char key[LP_STORE_NAME + 8];
+
+	if (lp_devices_kept(d, h))
 		return LP_OK;
+	key_of(h->device.name, key);
 	return lp_kept_put(d->kept, json_pack("{s:s}", "key", key), &h->device.data, 1, err);
 }
 

@@ -46,6 +46,7 @@ void lp_devices_detach(struct lp_devices *d);
 LP_MUST_CHECK enum lp_code lp_devices_keep(struct lp_devices *d, const struct lp_held *h,
 					   struct lp_err *err);
 void lp_devices_unkeep(struct lp_devices *d, const struct lp_held *h);
+bool lp_devices_kept(const struct lp_devices *d, const struct lp_held *h);
 
 /* Close what the worker has let go. */
 void lp_devices_sweep(struct lp_devices *d);

@@ -8,7 +8,18 @@
 
 #define NAME "lazypull keeper"
 
-/* The devices that are not complete, marked before the kernel opens them. */
+/* Complete, which survives a crash because it is made to. */
+static bool is_safe(struct lp_held *h)
+{
+	struct lp_err err = {0};
+
+	return lp_held_complete(h) && !lp_device_sync(&h->device, &err) && lp_held_complete(h);
+}
+
+/*
+ * The devices that are not complete, marked before the kernel opens them.  A device that was
+ * kept may be complete by now, and have its mark yet: whoever raises events must be known.
+ */
 enum lp_code lp_served_close_gate(struct lp_served *s, struct lp_err *err)
 {
 	if (!s->serving->gate)
@@ -16,8 +27,7 @@ enum lp_code lp_served_close_gate(struct lp_served *s, struct lp_err *err)
 	for (size_t i = 0; i < s->local.nlayer; i++) {
 		struct lp_held *h = s->held[i];
 
-		/* Complete is what survives a crash, so it is made to. */
-		if (lp_held_complete(h) && !lp_device_sync(&h->device, err) && lp_held_complete(h))
+		if (!lp_devices_kept(s->devices, h) && is_safe(h))
 			continue;
 		if (lp_devices_keep(s->devices, h, err) ||
 		    lp_gate_close(s->serving->gate, h, s->read_timeout_ns, err))

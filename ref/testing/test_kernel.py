@@ -150,6 +150,22 @@ def test_killed_at_any_moment(host, tmp_path, who):
         run(LAZYPULL, "umount", m.at)
 
 
+@pytest.mark.parametrize("who", ["keeper", "watchdog"])
+def test_killed_when_all_is_there(host, tmp_path, who):
+    """Marks that stood over a device when it became complete are the next keeper's to drop."""
+    store = tmp_path / "s"
+    with kernel(store, f"{host}/many", tmp_path / "at") as m:
+        pid = status(store)[who]
+        for i in range(COUNT):
+            assert (m.at / f"f{i:02}").read_bytes() == body(i)
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: status(store)[who] not in (0, pid))
+        subprocess.run(["sh", "-c", "echo 1 >/proc/sys/vm/drop_caches"], check=True)
+        for i in range(COUNT):
+            assert (m.at / f"f{i:02}").read_bytes() == body(i)
+        run(LAZYPULL, "umount", m.at)
+
+
 def test_killed_while_a_reader_waits(zoo_estargz, tmp_path):
     """The registry holds its answer; the keeper dies meanwhile: the reader gets no zeros."""
     store = tmp_path / "s"
