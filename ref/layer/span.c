@@ -70,14 +70,15 @@ static uint64_t grown(uint64_t bytes, unsigned times, uint64_t max)
 }
 
 /*
- * Who has read much of a layer reads the rest as well: the part that is there is how likely that
- * is, and so much of what is there is worth a request less.
+ * Who has read much of a layer reads the rest as well: the square of the part that is there is how
+ * likely that is, and so much of what is there is worth a request less.
  */
 static uint64_t expect_more(const struct lp_feed *f)
 {
 	uint64_t all = f->d->table.layer.device_bytes, there = f->there < all ? f->there : all;
+	uint64_t part = there * 1024 / all; /* of 1024 */
 
-	return there / SHARE * (there * 1024 / all) / 1024;
+	return there / SHARE * (part * part / 1024) / 1024;
 }
 
 /* What a miss at frame @i takes along. */
