@@ -34,7 +34,8 @@ static void read_place(const struct lp_rafs_plan *p, const struct lp_rafs_place 
 enum lp_code lp_rafs_plan_add(struct lp_rafs_plan *p, const struct lp_rafs_chunk *c, uint64_t at,
 			      struct lp_err *err)
 {
-	struct lp_rafs_place new = {.blob = c->blob, .number = c->number, .at = at};
+	struct lp_rafs_place new = {.blob = c->blob, .number = c->number, .at = at,
+				    .device_off = c->plain_off, .plain_bytes = c->plain_bytes};
 
 	if (place_count(p) >= LP_CHUNKS_MAX)
 		return lp_fail(err, LP_ELIMIT, at, RULE_CHUNKS, "more than %u chunks",
@@ -62,6 +63,18 @@ static int by_address(const void *left, const void *right)
 	return a->device_off < b->device_off ? -1 : a->device_off > b->device_off;
 }
 
+/* Sort, unless it is: writers number chunks by address, and tell them by number. */
+static void sort(struct lp_rafs_place *at, size_t n,
+		 int (*order)(const void *left, const void *right))
+{
+	size_t i = 1;
+
+	while (i < n && order(&at[i - 1], &at[i]) <= 0)
+		i++;
+	if (i < n)
+		qsort(at, n, sizeof(*at), order);
+}
+
 /* A chunk that several files have is told again, and may differ in its place in them only. */
 static enum lp_code check_twin(const struct lp_rafs_plan *p, const struct lp_rafs_place *first,
 			       const struct lp_rafs_place *other, struct lp_err *err)
@@ -85,8 +98,7 @@ static enum lp_code settle(struct lp_rafs_plan *p, struct lp_err *err)
 	struct lp_rafs_place *at = places(p);
 	size_t n = place_count(p), kept = 0;
 
-	if (n)
-		qsort(at, n, sizeof(*at), by_number);
+	sort(at, n, by_number);
 	for (size_t i = 0; i < n; i++) {
 		const struct lp_rafs_place *last = kept ? &at[kept - 1] : NULL;
 
@@ -115,21 +127,17 @@ static enum lp_code check_addresses(struct lp_rafs_plan *p, uint64_t unit, struc
 	size_t n = place_count(p);
 	enum lp_code code = LP_OK;
 
-	if (n)
-		qsort(at, n, sizeof(*at), by_address);
+	sort(at, n, by_address);
 	for (size_t i = 1; i < n && !code; i++) {
-		struct lp_rafs_chunk before;
+		const struct lp_rafs_place *a = &at[i - 1];
 
-		read_place(p, &at[i - 1], &before);
-		if (at[i].blob == at[i - 1].blob &&
-		    at[i].device_off < at[i - 1].device_off +
-					       (before.plain_bytes + unit - 1) / unit * unit)
+		if (at[i].blob == a->blob &&
+		    at[i].device_off < a->device_off + (a->plain_bytes + unit - 1) / unit * unit)
 			code = lp_fail(err, LP_EFORMAT, at[i].at, RULE_OVERLAP,
 				       "chunks %u and %u of blob %u share addresses", at[i].number,
-				       before.number, at[i].blob);
+				       a->number, a->blob);
 	}
-	if (n)
-		qsort(at, n, sizeof(*at), by_number);
+	sort(at, n, by_number);
 	return code;
 }
 
@@ -138,21 +146,18 @@ static enum lp_code place_by_address(struct lp_rafs_plan *p, struct lp_err *err)
 	struct lp_rafs_place *at = places(p);
 
 	for (size_t i = 0; i < place_count(p); i++) {
-		struct lp_rafs_chunk c;
-		uint64_t end;
+		const struct lp_rafs_place *c = &at[i];
+		uint64_t end = c->device_off + whole_blocks(c->plain_bytes);
 
-		read_place(p, &at[i], &c);
-		if (c.plain_off % LP_BLOCK)
-			return lp_fail(err, LP_EFORMAT, at[i].at, RULE_ADDRESS,
-				       "a chunk at address %" PRIu64, c.plain_off);
-		end = c.plain_off + whole_blocks(c.plain_bytes);
-		if (end > whole_blocks(p->blob[c.blob].plain_bytes))
-			return lp_fail(err, LP_EFORMAT, at[i].at, RULE_RANGE,
-				       "a chunk at address %" PRIu64 " of %" PRIu64, c.plain_off,
-				       p->blob[c.blob].plain_bytes);
-		at[i].device_off = c.plain_off;
-		if (end > p->device_bytes[c.blob])
-			p->device_bytes[c.blob] = end;
+		if (c->device_off % LP_BLOCK)
+			return lp_fail(err, LP_EFORMAT, c->at, RULE_ADDRESS,
+				       "a chunk at address %" PRIu64, c->device_off);
+		if (end > whole_blocks(p->blob[c->blob].plain_bytes))
+			return lp_fail(err, LP_EFORMAT, c->at, RULE_RANGE,
+				       "a chunk at address %" PRIu64 " of %" PRIu64, c->device_off,
+				       p->blob[c->blob].plain_bytes);
+		if (end > p->device_bytes[c->blob])
+			p->device_bytes[c->blob] = end;
 	}
 	return check_addresses(p, LP_BLOCK, err);
 }
@@ -160,18 +165,12 @@ static enum lp_code place_by_address(struct lp_rafs_plan *p, struct lp_err *err)
 static enum lp_code place_in_order(struct lp_rafs_plan *p, struct lp_err *err)
 {
 	struct lp_rafs_place *at = places(p);
-	struct lp_rafs_chunk c;
 
-	for (size_t i = 0; i < place_count(p); i++) {
-		read_place(p, &at[i], &c);
-		at[i].device_off = c.plain_off;
-	}
 	if (check_addresses(p, 1, err))
 		return err->code;
 	for (size_t i = 0; i < place_count(p); i++) {
-		read_place(p, &at[i], &c);
-		at[i].device_off = p->device_bytes[c.blob];
-		p->device_bytes[c.blob] += whole_blocks(c.plain_bytes);
+		at[i].device_off = p->device_bytes[at[i].blob];
+		p->device_bytes[at[i].blob] += whole_blocks(at[i].plain_bytes);
 	}
 	return LP_OK;
 }

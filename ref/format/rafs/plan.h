@@ -18,7 +18,8 @@
 struct lp_rafs_place {
 	uint32_t blob, number;
 	uint64_t at;			/* of the record, in the bootstrap */
-	uint64_t device_off;
+	uint64_t device_off;		/* before lp_rafs_plan_end(): its address in the blob */
+	uint32_t plain_bytes;
 };
 
 /* {0} is valid and empty. */
