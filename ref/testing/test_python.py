@@ -11,6 +11,8 @@ import embedded
 import nydus
 import pytest
 from conftest import LAZYPULL, TOP, convert, layers_of, lines_of, peer, root_only, run, tree
+from servers import Nginx
+from test_mount import Mount, status, until
 
 FORMATS = ["estargz", "rafs5", "rafs6"]
 
@@ -124,3 +126,43 @@ def test_a_complete_pull_without_ranges(images, tmp_path):
         run(LAZYPULL, "pull", "--complete", f"--store={tmp_path}/store", f"{r.host}/python:latest")
         _, share = blob_traffic(r, images["estargz"])
     assert share <= 2.01
+
+
+def resident(store):
+    s = status(store)
+    return s["keeper_rss_anon_bytes"] + s["worker_rss_anon_bytes"]
+
+
+def start_python(at):
+    subprocess.run(["chroot", at, "python3", "-c", "import ssl, json, sqlite3"], check=True)
+
+
+@pytest.mark.parametrize("mode", ["kernel", "fuse"])
+def test_what_stays_in_memory(mode, images, tmp_path):
+    """Keeper and worker after a start, and what a second image adds."""
+    root_only()
+    if mode == "kernel" and tuple(map(int, os.uname().release.split(".")[:2])) < (6, 14):
+        pytest.skip("pre-content events: this kernel is older than 6.14")
+    store, layouts = tmp_path / "s", [f"{to}={images[to]}" for to in ("rafs6", "estargz")]
+    with embedded.Registry(layouts=layouts) as r, \
+            Mount(store, f"{r.host}/rafs6:latest", tmp_path / "a", f"--mount={mode}") as a:
+        start_python(a.at)
+        until(lambda: resident(store) <= 5 << 20)
+        one = resident(store)
+        with Mount(store, f"{r.host}/estargz:latest", tmp_path / "b", f"--mount={mode}") as b:
+            start_python(b.at)
+            until(lambda: resident(store) <= one + (1 << 20))
+            run(LAZYPULL, "umount", b.at)
+        run(LAZYPULL, "umount", a.at)
+
+
+def test_what_stays_in_memory_behind_tls(images, tmp_path):
+    peer("nginx")
+    root_only()
+    front, store = Nginx(tmp_path, True), tmp_path / "s"
+    with embedded.Registry(layouts=[f"rafs6={images['rafs6']}"]) as r, front.serve(r), \
+            Mount(store, f"{front.host}/rafs6:latest", tmp_path / "a",
+                  f"--ca-file={front.ca}") as a:
+        start_python(a.at)
+        until(lambda: resident(store) <= 7 << 20)
+        run(LAZYPULL, "umount", a.at)
