@@ -335,6 +335,15 @@ static bool is_told(pid_t pid)
 	return !end || !strncmp(end, ") D", 3) || !strncmp(end, ") Z", 3);
 }
 
+static const int deadly[] = {SIGKILL, SIGINT, SIGTERM};
+
+/* What a shell's background jobs inherit is that SIGINT is ignored. */
+static void be_mortal(void)
+{
+	for (size_t i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++)
+		signal(deadly[i], SIG_DFL);
+}
+
 /* A child that reads the block at @off, whose answer is 0: all right. */
 static pid_t start_reader(const struct world *w, size_t how, uint64_t off)
 {
@@ -346,6 +355,7 @@ static pid_t start_reader(const struct world *w, size_t how, uint64_t off)
 
 	if (pid)
 		return pid;
+	be_mortal();
 	sigaction(SIGUSR1, &handled, NULL);
 	snprintf(path, sizeof(path), "%s/whole", w->at);
 	fd = open(path, readers[how].flags);
@@ -387,7 +397,6 @@ static void answer_late(struct world *w)
 /* Nothing but the signal ends such a read: its time-out is an hour. */
 static void signals(struct world *w)
 {
-	static const int deadly[] = {SIGKILL, SIGINT, SIGTERM};
 	uint64_t off = 8 * LP_BLOCK;
 
 	for (size_t how = 0; how < sizeof(readers) / sizeof(readers[0]); how++) {

@@ -15,7 +15,6 @@
 
 #define NS_PER_MS 1000000u
 #define DOUBT_MS 200			/* ours: how often gone() is asked */
-#define TRUST_NS 1000000000u		/* ours: an interrupt may have been lost */
 
 /* Unlink the first wait that @match says; NULL: none. */
 static struct lp_wait *take(struct lp_link *l, bool (*match)(const struct lp_wait *w, uint64_t v),
@@ -90,14 +89,10 @@ static int patience(struct lp_link *l)
 	pthread_mutex_lock(&l->lock);
 	if (l->state == LP_LINK_DOWN && l->first && l->down_ns + LP_LINK_PATIENCE_NS > now)
 		least = l->down_ns + LP_LINK_PATIENCE_NS - now;
-	for (struct lp_wait *w = l->first; w; w = w->next) {
+	for (const struct lp_wait *w = l->first; w; w = w->next) {
 		uint64_t due = w->due_ns ? w->due_ns : UINT64_MAX;
 		uint64_t left = due == UINT64_MAX ? due : due > now ? due - now : 0;
 
-		if (w->gone && now - w->since_ns >= TRUST_NS)
-			w->doubted = true;
-		if (w->gone && !w->doubted && left > TRUST_NS)
-			left = TRUST_NS;
 		if (w->doubted && left > DOUBT_MS * NS_PER_MS)
 			left = DOUBT_MS * NS_PER_MS;
 		least = left < least ? left : least;
@@ -279,7 +274,6 @@ void lp_link_ask(struct lp_link *l, struct lp_wait *w, struct lp_msg *m, int fd)
 	soonest = w->doubted || !l->first;
 	w->id = m->id = id;
 	w->ask = *m;
-	w->since_ns = lp_now_ns();
 	w->next = l->first;
 	waits = lasts(w) && l->state != LP_LINK_UP;
 	refused = l->state == LP_LINK_CLOSED || (!lasts(w) && l->state == LP_LINK_DOWN);

@@ -28,8 +28,7 @@ struct lp_wait {
 	uint64_t id;			/* the link's */
 	struct lp_msg ask;		/* the link's: WANT and FILL are asked again */
 	uint64_t due_ns;		/* lp_now_ns() when it fails, or 0: never */
-	uint64_t since_ns;		/* the link's */
-	_Atomic bool doubted;		/* gone() is asked now and then; of all, after a second */
+	_Atomic bool doubted;		/* gone() is asked now and then, not only when it wakes */
 	/* The link's thread, its lock held: does nobody wait any more?  NULL: never. */
 	bool (*gone)(const struct lp_wait *w);
 	/* The link's thread, or lp_link_ask()'s: over. */
