@@ -8,12 +8,17 @@
 
 #define NAME "lazypull keeper"
 
-/* Complete, which survives a crash because it is made to. */
+/* Complete, and so after a crash as well: it is made to. */
 static bool is_safe(struct lp_held *h)
 {
 	struct lp_err err = {0};
 
-	return lp_held_complete(h) && !lp_device_sync(&h->device, &err) && lp_held_complete(h);
+	if (!lp_held_complete(h))
+		return false;
+	if (!lp_device_sync(&h->device, &err))
+		return lp_held_complete(h);
+	lp_log_say(NAME, "%s: %s", h->device.name, err.msg);
+	return false;
 }
 
 /*
@@ -90,17 +95,11 @@ enum lp_code lp_served_kernel_mount(struct lp_served *s, int *mount, struct lp_e
 
 void lp_served_open_gate(struct lp_served *s)
 {
-	struct lp_err err = {0};
-
 	for (size_t i = 0; i < s->local.nlayer; i++) {
 		struct lp_held *h = s->held[i];
 
-		if (!s->closed[i] || !lp_gate_asks(s->serving->gate, h) || !lp_held_complete(h))
-			continue;
-		/* The next try is at the next step: until then its readers ask. */
-		if (lp_device_sync(&h->device, &err))
-			lp_log_say(NAME, "%s: %s", h->device.name, err.msg);
-		else if (lp_held_complete(h))
+		/* Where it fails, the next try is at the next step: until then its readers ask. */
+		if (s->closed[i] && lp_gate_asks(s->serving->gate, h) && is_safe(h))
 			lp_gate_open_wide(s->serving->gate, h);
 	}
 }

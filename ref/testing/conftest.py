@@ -48,6 +48,12 @@ def root_only():
         pytest.skip("not root")
 
 
+def kernel_only():
+    """What --mount=kernel needs of it."""
+    if tuple(map(int, os.uname().release.split(".")[:2])) < (6, 14):
+        pytest.skip("pre-content events: this kernel is older than 6.14")
+
+
 class Tar:
     """A tar that is written entry by entry, as bytes."""
 

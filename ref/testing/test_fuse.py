@@ -129,4 +129,4 @@ def test_memory_of_names(tmp_path):
         assert names > 50_000 and rss() - before < 10 * names
         # Directories are told with all attributes: nothing is asked for by name.
         asked = status(store)["mounts"][0]["fuse"]["requests"]
-        assert asked < names / 4
+        assert asked < names / 10

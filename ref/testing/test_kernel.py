@@ -9,7 +9,7 @@ import threading
 
 import embedded
 import pytest
-from conftest import LAZYPULL, Tar, convert, root_only, run
+from conftest import LAZYPULL, Tar, convert, kernel_only, root_only, run
 from test_mount import BIG, Mount, status, until
 
 COUNT, BYTES = 60, 200_000   # files of the image below, each of a chunk of its own
@@ -23,9 +23,7 @@ def body(i):
 def possible():
     """Linux 6.14, root, and a store on a file system with pre-content events."""
     root_only()
-    major, minor = map(int, os.uname().release.split(".")[:2])
-    if (major, minor) < (6, 14):
-        pytest.skip("pre-content events: this kernel is older than 6.14")
+    kernel_only()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,8 @@ import urllib.parse
 import embedded
 import nydus
 import pytest
-from conftest import LAZYPULL, TOP, convert, layers_of, lines_of, peer, root_only, run, tree
+from conftest import (LAZYPULL, TOP, convert, kernel_only, layers_of, lines_of, peer, root_only,
+                      run, tree)
 from servers import Nginx
 from test_mount import Mount, status, until
 
@@ -141,8 +142,8 @@ def start_python(at):
 def test_what_stays_in_memory(mode, images, tmp_path):
     """Keeper and worker after a start, and what a second image adds."""
     root_only()
-    if mode == "kernel" and tuple(map(int, os.uname().release.split(".")[:2])) < (6, 14):
-        pytest.skip("pre-content events: this kernel is older than 6.14")
+    if mode == "kernel":
+        kernel_only()
     store, layouts = tmp_path / "s", [f"{to}={images[to]}" for to in ("rafs6", "estargz")]
     with embedded.Registry(layouts=layouts) as r, \
             Mount(store, f"{r.host}/rafs6:latest", tmp_path / "a", f"--mount={mode}") as a:

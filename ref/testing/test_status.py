@@ -8,7 +8,7 @@ import time
 
 import embedded
 import pytest
-from conftest import LAZYPULL, Tar, root_only, run
+from conftest import LAZYPULL, Tar, kernel_only, root_only, run
 from test_mount import Mount, status
 
 BIG = bytes(range(256)) * 8_000
@@ -32,11 +32,6 @@ def registry(layout, tmp_path):
 
 def waits(store):
     return json.loads(run(LAZYPULL, "status", "--waits", "--json", f"--store={store}"))["mounts"][0]
-
-
-def kernel_only():
-    if tuple(map(int, os.uname().release.split(".")[:2])) < (6, 14):
-        pytest.skip("pre-content events: this kernel is older than 6.14")
 
 
 @pytest.mark.parametrize("mode", ["fuse", "kernel"])
