@@ -30,6 +30,9 @@ static const struct metric of_keeper[] = {
 static const struct metric of_mount[] = {
 	{"mount_reads_total", "counter", "Reads of a FUSE mount.", "fuse", "reads", COUNT},
 	{"mount_read_bytes_total", "counter", "Bytes of them.", "fuse", "read_bytes", COUNT},
+	{"mount_ahead_total", "counter", "Files pushed before they were asked for.", "fuse",
+	 "ahead", COUNT},
+	{"mount_ahead_bytes_total", "counter", "Bytes of them.", "fuse", "ahead_bytes", COUNT},
 	{"mount_events_total", "counter", "Ranges that a kernel mount asked for.", "gate", "events",
 	 COUNT},
 	{"mount_failures_total", "counter", "Reads that got an error.", NULL, "failures", COUNT},

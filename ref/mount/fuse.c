@@ -173,6 +173,7 @@ enum lp_code lp_fuse_mount(struct lp_fuse **out, const struct lp_fuse_setup *s, 
 		return lp_fail_errno(err, "a FUSE session");
 	f->setup = *s;
 	pthread_mutex_init(&f->lock, NULL);
+	pthread_mutex_init(&f->pushing, NULL);
 	pthread_cond_init(&f->idle, NULL);
 	if (open_all(f, mount, err)) {
 		lp_fuse_free(&f);
@@ -228,6 +229,7 @@ void lp_fuse_free(struct lp_fuse **fp)
 		fuse_session_destroy(f->session);
 	pthread_cond_destroy(&f->idle);
 	pthread_mutex_destroy(&f->lock);
+	pthread_mutex_destroy(&f->pushing);
 	free(f);
 }
 
@@ -235,5 +237,6 @@ void lp_fuse_count(const struct lp_fuse *f, struct lp_fuse_count *out)
 {
 	*out = (struct lp_fuse_count){.requests = f->requests, .reads = f->reads,
 				      .read_bytes = f->read_bytes, .waited = f->waited,
-				      .failed = f->failed};
+				      .failed = f->failed, .ahead = f->ahead,
+				      .ahead_bytes = f->ahead_bytes};
 }

@@ -63,6 +63,7 @@ struct lp_fuse_count {
 	uint64_t reads, read_bytes;	/* those of them for data */
 	uint64_t waited;		/* those that asked the worker */
 	uint64_t failed;		/* those that got an error */
+	uint64_t ahead, ahead_bytes;	/* files that the kernel got before it asked */
 };
 
 void lp_fuse_count(const struct lp_fuse *f, struct lp_fuse_count *out);

@@ -205,6 +205,16 @@ static enum lp_code copy(const struct lp_fuse *f, const struct lp_erofs_inode *i
 	return LP_OK;
 }
 
+bool lp_fuse_copy(const struct lp_fuse *f, const struct lp_erofs_inode *inode, uint64_t off,
+		  uint64_t bytes, uint8_t *p)
+{
+	struct lp_extent e = {0};
+	struct lp_err err = {0};
+
+	return !missing(f, inode, off, bytes, &e, &err) && !e.bytes &&
+	       !copy(f, inode, off, bytes, p, &err);
+}
+
 /* Answer now, or when what is missing has come.  @m: of a read that waited before, or NULL. */
 static void serve(struct lp_fuse *f, fuse_req_t req, struct miss *m,
 		  const struct lp_erofs_inode *inode, uint64_t off, size_t bytes)
@@ -264,5 +274,7 @@ void lp_fuse_read(fuse_req_t req, fuse_ino_t ino, size_t bytes, off_t off,
 	f->read_bytes += bytes;
 	if (f->setup.trace)
 		lp_trace_add(f->setup.trace, inode.nid, at, bytes);
+	if (!at)
+		lp_fuse_ahead(f, &inode);
 	serve(f, req, NULL, &inode, at, bytes);
 }

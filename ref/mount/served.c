@@ -457,11 +457,13 @@ json_t *lp_served_json(const struct lp_served *s)
 					      (json_int_t)g.failed));
 	else if (j)
 		json_object_set_new(j, "fuse",
-				    json_pack("{s:I, s:I, s:I, s:I, s:I}", "requests",
+				    json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "requests",
 					      (json_int_t)c.requests, "reads",
 					      (json_int_t)c.reads, "read_bytes",
 					      (json_int_t)c.read_bytes, "waited",
 					      (json_int_t)c.waited, "failed",
-					      (json_int_t)c.failed));
+					      (json_int_t)c.failed, "ahead",
+					      (json_int_t)c.ahead, "ahead_bytes",
+					      (json_int_t)c.ahead_bytes));
 	return j;
 }

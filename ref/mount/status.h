@@ -6,7 +6,7 @@
  *	 "fetch": {what the worker has fetched in all},
  *	 "mounts": [{"number", "image", "name", "at", "mode", "waits", "wait_ns", "failures",
  *	             "devices": [{"device", "ready_...", "disk_bytes", "demand_requests", ...}],
- *	             "fuse": {"reads", "read_bytes", "waited", "failed"}, or
+ *	             "fuse": {"reads", "read_bytes", "waited", "failed", "ahead", ...}, or
  *	             "gate": {"events", "waited", "failed"},
  *	             "last_waits": mount/waits.h}]}
  */

@@ -73,6 +73,18 @@ void lp_erofs_device(const struct lp_erofs *e, uint32_t number, struct lp_erofs_
 LP_MUST_CHECK enum lp_code lp_erofs_inode(const struct lp_erofs *e, uint64_t nid,
 					  struct lp_erofs_inode *out, struct lp_err *err);
 
+/*
+ * lp_erofs_behind - the inode that stands behind @inode in the file: in trees of ours the next
+ * one of its directory, sorted by name, and behind the last one those of another directory.
+ *
+ * A guess: what is behind the last inode, or in a tree of another writer, may be no inode.
+ *
+ * LP_EFORMAT  there is none
+ */
+LP_MUST_CHECK enum lp_code lp_erofs_behind(const struct lp_erofs *e,
+					   const struct lp_erofs_inode *inode,
+					   struct lp_erofs_inode *out, struct lp_err *err);
+
 /* One directory entry; @name is borrowed and not NUL-terminated. */
 struct lp_erofs_dirent {
 	const char *name;

@@ -17,6 +17,18 @@ uint64_t lp_erofs_inode_end(const struct lp_erofs *e, const struct lp_erofs_inod
 	return i->after;
 }
 
+enum lp_code lp_erofs_behind(const struct lp_erofs *e, const struct lp_erofs_inode *inode,
+			     struct lp_erofs_inode *out, struct lp_err *err)
+{
+	uint64_t at = lp_align(lp_erofs_inode_end(e, inode), LP_EROFS_NID_BYTES) - e->inode_base;
+
+	if (!lp_erofs_inode(e, at / LP_EROFS_NID_BYTES, out, err))
+		return LP_OK;
+	/* An inode whose tail would be cut by the end of a block begins the next one. */
+	at = lp_align(at + 1, LP_EROFS_BLOCK);
+	return lp_erofs_inode(e, at / LP_EROFS_NID_BYTES, out, err);
+}
+
 enum lp_code lp_erofs_symlink(const struct lp_erofs *e, const struct lp_erofs_inode *inode,
 			      const char **target, struct lp_err *err)
 {
