@@ -92,6 +92,10 @@ $(B)/libbench.a: $(call obj,$(call part,bench)) $(B)/sources
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 
+$(B)/libconf.a: $(call obj,$(filter conformance/gen/% conformance/run/%,$(call part,conformance))) $(B)/sources
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+
 define link
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -104,12 +108,13 @@ $(B)/ref/layer/crash_test: WRAP := -Wl,--wrap=write,--wrap=pwrite64,--wrap=fdata
 
 $(B)/lazypull:  $(B)/ref/cmd/lazypull.o $(B)/libref.a ; $(link)
 $(B)/lazybench: $(B)/bench/lazybench.o $(B)/libbench.a $(B)/libref.a ; $(link)
-# The suite shares no code with what it judges, base/ aside.  gen/, adapters/ and selftest/ are programs of
-# their own: each gets a rule here when its first file comes.
-$(B)/lazyconf:  $(B)/conformance/lazyconf.o $(call obj,$(filter conformance/run/%,$(call part,conformance))) $(call obj,$(call part,ref/base)) ; $(link)
-$(filter-out $(B)/bench/%,$(RUNTESTS)): %: %.o $(TORTURE) $(B)/libref.a ; $(link)
+# The suite shares no code with what it judges, base/ aside, and its generator none with anything.
+$(B)/lazyconf:  $(B)/conformance/lazyconf.o $(B)/libconf.a $(call obj,$(call part,ref/base)) ; $(link)
+$(filter $(B)/ref/%,$(RUNTESTS)): %: %.o $(TORTURE) $(B)/libref.a ; $(link)
 $(filter $(B)/bench/%,$(RUNTESTS)): %: %.o $(TORTURE) $(B)/libbench.a $(B)/libref.a ; $(link)
-$(REPLAYS): %: %.o $(B)/ref/testing/replay.o $(B)/libref.a ; $(link)
+$(filter $(B)/conformance/%,$(RUNTESTS)): %: %.o $(TORTURE) $(B)/libconf.a $(B)/libref.a ; $(link)
+$(filter $(B)/ref/%,$(REPLAYS)): %: %.o $(B)/ref/testing/replay.o $(B)/libref.a ; $(link)
+$(filter $(B)/conformance/%,$(REPLAYS)): %: %.o $(B)/ref/testing/replay.o $(B)/libconf.a ; $(link)
 
 -include $(patsubst %.c,$(B)/%.d,$(SRC))
 
@@ -194,9 +199,9 @@ fuzz:
 	  CFLAGS='-O1 -g -fsanitize=fuzzer-no-link,address,undefined' fuzz-run
 
 .PHONY: fuzz-run
-fuzz-run: $(call obj,$(FUZZERS)) $(B)/libref.a
+fuzz-run: $(call obj,$(FUZZERS)) $(B)/libconf.a $(B)/libref.a
 	$(Q)for f in $(FUZZERS:%.c=%); do \
-	  $(CC) $(CFLAGS) -fsanitize=fuzzer -o $(B)/$$f $(B)/$$f.o $(B)/libref.a $(LIBS) && \
+	  $(CC) $(CFLAGS) -fsanitize=fuzzer -o $(B)/$$f $(B)/$$f.o $(B)/libconf.a $(B)/libref.a $(LIBS) && \
 	  mkdir -p $(B)/corpus/$$f && \
 	  $(B)/$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -artifact_prefix=$(B)/ \
 	    $(B)/corpus/$$f || exit 1; \
