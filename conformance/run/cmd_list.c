@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+#include "run/command.h"
+
+#include "base/log.h"
+#include "base/option.h"
+#include "run/select.h"
+
+#include <stdio.h>
+
+struct args {
+	const char *recipes;
+};
+
+static const struct lp_option table[] = {
+	{"recipes", 0, LP_OPT_TEXT, offsetof(struct args, recipes), "DIR",
+	 "where they are (" LC_RECIPES ")"},
+	{0},
+};
+
+static const struct lp_usage usage = {
+	.program = "lazyconf list",
+	.operands = "[FORMAT|FORMAT/AREA|ID|PREFIX*...]",
+	.what = "list the vectors: id, format, operation, verdict, title",
+	.table = table,
+	.order = LP_OPT_PERMUTE,
+	.least = 0,
+	.most = -1,
+};
+
+static enum lp_code run(int argc, char **argv, struct lp_err *err)
+{
+	LP_AUTO(gen_free) struct gen_set set = {0};
+	struct args a = {.recipes = LC_RECIPES};
+	int first;
+	bool help;
+
+	if (lp_option_parse(&usage, argc, argv, &a, &first, &help, err))
+		return err->code;
+	if (help) {
+		lp_option_help(&usage, stdout);
+		return LP_OK;
+	}
+	if (lc_select(&set, a.recipes, argv + first, (size_t)(argc - first), err))
+		return err->code;
+	for (size_t i = 0; i < set.n; i++)
+		printf("%s\t%s\t%s\t%s\t%s\n", set.v[i].id, set.v[i].format, set.v[i].op,
+		       set.v[i].verdict, set.v[i].title);
+	return LP_OK;
+}
+
+int lc_cmd_list(int argc, char **argv)
+{
+	struct lp_err err = {0};
+	enum lp_code code = run(argc, argv, &err);
+
+	if (code)
+		lp_log_failure(usage.program, &err, false);
+	return lp_exit_status(code);
+}
