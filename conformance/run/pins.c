@@ -58,7 +58,7 @@ enum lp_code lc_pins_check(const struct gen_set *set, const char *path, bool all
 		if (rest)
 			*rest++ = '\0';
 		if (!rest || strcmp(before, line) >= 0)
-			return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, NULL,
+			return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL,
 				       "%s is no sorted list at \"%.80s\"", path, line);
 		before = line;
 		for (; i < set->n && strcmp(set->v[i].id, line) < 0; i++)

@@ -23,7 +23,7 @@ LP_MUST_CHECK enum lp_code lc_pins_write(const struct gen_set *set, const char *
  * @all        @set is all vectors: an id of the list that is not in it differs too
  * @different  out: how many
  *
- * LP_EFORMAT  the list is not one
+ * LP_EUSAGE  the list is not one
  */
 LP_MUST_CHECK enum lp_code lc_pins_check(const struct gen_set *set, const char *path, bool all,
 					 size_t *different, struct lp_err *err);
