@@ -10,10 +10,18 @@
 
 #include <stddef.h>
 
-extern const char *const lp_rules[];	/* sorted bytewise */
+struct lp_rule {
+	const char *id;
+	const char *phase;	/* where a reader finds out: "container", "structure", ... */
+};
+
+extern const struct lp_rule lp_rules[];	/* sorted bytewise by id */
 extern const size_t lp_nrules;
 
 /* The static string that equals @text, or NULL. */
 const char *lp_rule_find(const char *text);
+
+/* The phase of the rule @text, or NULL. */
+const char *lp_rule_phase(const char *text);
 
 #endif
