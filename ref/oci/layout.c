@@ -107,14 +107,15 @@ static enum lp_code load(const struct lp_layout *l, const char *name, size_t max
 	return LP_OK;
 }
 
-static enum lp_code check_marker(const struct lp_layout *l, struct lp_err *err)
+enum lp_code lp_layout_marker(const void *p, size_t n, struct lp_err *err)
 {
 	LP_AUTO(lp_json_free) json_t *doc = NULL;
-	LP_AUTO(lp_buf_free) struct lp_buf text = {0};
 	const char *version;
 
-	if (load(l, MARKER, MARKER_MAX, &text, err) ||
-	    lp_json_parse(text.p, text.len, RULE_VERSION, &doc, err) ||
+	if (n > MARKER_MAX)
+		return lp_fail(err, LP_ELIMIT, LP_NO_OFFSET, RULE_VERSION,
+			       "%s has %zu bytes, the limit is %d", MARKER, n, MARKER_MAX);
+	if (lp_json_parse(p, n, RULE_VERSION, &doc, err) ||
 	    lp_json_string(doc, "imageLayoutVersion", LP_JSON_REQUIRED, RULE_VERSION, &version,
 			   err))
 		return err->code;
@@ -122,6 +123,15 @@ static enum lp_code check_marker(const struct lp_layout *l, struct lp_err *err)
 	if (strcmp(version, "1.0.0"))
 		return lp_fail(err, LP_EUNSUP, LP_NO_OFFSET, RULE_VERSION,
 			       "layout version \"%.40s\", want 1.0.0", version);
+	return LP_OK;
+}
+
+static enum lp_code check_marker(const struct lp_layout *l, struct lp_err *err)
+{
+	LP_AUTO(lp_buf_free) struct lp_buf text = {0};
+
+	if (load(l, MARKER, MARKER_MAX, &text, err) || lp_layout_marker(text.p, text.len, err))
+		return err->code;
 	return LP_OK;
 }
 

@@ -33,6 +33,9 @@ struct lp_layout {
 LP_MUST_CHECK enum lp_code lp_layout_open(struct lp_layout *l, const char *path,
 					  struct lp_err *err);
 
+/* What the file oci-layout says, its @n bytes at @p.  LP_EFORMAT, LP_EUNSUP oci.layout.version */
+LP_MUST_CHECK enum lp_code lp_layout_marker(const void *p, size_t n, struct lp_err *err);
+
 /*
  * lp_layout_bare - the blobs in the directory @path, for lp_layout_blob() alone.
  *
