@@ -25,6 +25,7 @@ static const struct command {
 	{"ls", "list the images of the store", lp_cmd_ls},
 	{"prune", "remove what is not needed", lp_cmd_prune},
 	{"keeper", NULL, lp_cmd_keeper},
+	{"adapter", "answer the conformance suite", lp_cmd_adapter},
 	{"formats", "list the image formats of this build", lp_cmd_formats},
 };
 
