@@ -106,21 +106,31 @@ static enum lp_code put_text(json_t *to, const struct lp_ask *a, const struct lp
 	return LP_OK;
 }
 
-static enum lp_code accept(json_t *to, const struct lp_ask *a, const struct lp_verdict *v,
-			   struct lp_err *err)
+/* The digits of @d as @key, if there is one. */
+static enum lp_code set_digest(json_t *to, const char *key, const struct lp_digest *d,
+			       struct lp_err *err)
 {
 	char hex[LP_DIGEST_TEXT];
 
+	if (d->alg == LP_NO_DIGEST)
+		return LP_OK;
+	lp_digest_hex(d, hex);
+	return set(to, key, json_string(hex), err);
+}
+
+static enum lp_code accept(json_t *to, const struct lp_ask *a, const struct lp_verdict *v,
+			   struct lp_err *err)
+{
 	if (set(to, "outcome", json_string(outcomes[ACCEPT]), err) ||
 	    set(to, "released", json_integer((json_int_t)v->released), err) ||
 	    put_text(to, a, v, err))
 		return err->code;
 	if (v->ranges)
 		return set(to, "ranges", json_incref(v->ranges), err);
-	if (v->tree.alg == LP_NO_DIGEST)
-		return LP_OK;
-	lp_digest_hex(&v->tree, hex);
-	return set(to, "tree_sha256", json_string(hex), err);
+	if (set_digest(to, "tree_sha256", &v->tree, err) ||
+	    set_digest(to, "plain_sha256", &v->plain, err))
+		return err->code;
+	return LP_OK;
 }
 
 /* Carry out @a; what becomes of it is told in @to. */

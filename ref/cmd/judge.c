@@ -276,7 +276,6 @@ static enum lp_code judge_codec(struct job *j, const struct lp_codec *codec, str
 {
 	LP_AUTO(lp_decoder_free) struct lp_decoder d = {.state = NULL};
 	LP_AUTO(lp_hash_reader_free) struct lp_hash_reader plain = {.hash = {.ctx = NULL}};
-	struct lp_digest got;
 	struct lp_reader *stored;
 
 	if (strcmp(j->ask->op, "verify"))
@@ -286,9 +285,9 @@ static enum lp_code judge_codec(struct job *j, const struct lp_codec *codec, str
 	    lp_hash_reader_open(&plain, &d.reader, LP_SHA256, err) ||
 	    lp_read_rest(&plain.reader, NULL, err))
 		return err->code;
-	lp_hash_end(&plain.hash, &got);
+	lp_hash_end(&plain.hash, &j->v->plain);
 	j->v->released = plain.bytes;
-	return check_diffid(j->ask, &got, err);
+	return check_diffid(j->ask, &j->v->plain, err);
 }
 
 static enum lp_code judge_document(struct job *j, const struct lp_document_kind *kind,

@@ -15,6 +15,7 @@
 struct lp_verdict {
 	struct lp_digest tree;	/* of the canonical text; LP_NO_DIGEST: there is none */
 	struct lp_buf text;	/* that text */
+	struct lp_digest plain;	/* of a decoded stream; LP_NO_DIGEST: it was none */
 	uint64_t released;	/* bytes of contents that were given to somebody */
 	json_t *ranges;		/* of `read`; owned */
 	bool unsupported;	/* we do not do what is asked; the error says what */

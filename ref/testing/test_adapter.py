@@ -55,6 +55,8 @@ def test_valid_inputs_are_accepted(name, served, tmp_path):
     got = verify(served, ALL[name], tmp_path)
     assert got["outcome"] == "accept", got
     assert ("tree_sha256" in got) == (ALL[name].form in TREES)
+    if ALL[name].form in ("gzip", "zstd"):
+        assert got["plain_sha256"] == sha256(b"hello\n" * (got["released"] // 6))
     status, text = once("verify", *ALL[name].words(tmp_path))
     assert (status, json.loads(text)) == (0, got)
 
