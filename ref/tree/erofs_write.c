@@ -328,7 +328,9 @@ static enum lp_code check_devices(const struct lp_tree *t, const struct lp_erofs
 	for (uint32_t i = 0; i < t->nnode; i++) {
 		const struct lp_node *n = lp_node(t, i);
 
-		for (uint32_t k = 0; k < n->nrun && !(n->flags & LP_NODE_DEAD); k++) {
+		if (n->flags & LP_NODE_DEAD && !(n->flags & LP_NODE_LINKED))
+			continue;
+		for (uint32_t k = 0; k < n->nrun; k++) {
 			struct lp_run r;
 
 			lp_node_run(t, n, k, &r);

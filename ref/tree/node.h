@@ -16,6 +16,7 @@ enum lp_node_flag {
 	LP_NODE_IMPLIED = 2,	/* a directory that nobody named: its attributes are our guess */
 	LP_NODE_DEAD = 4,	/* replaced, or below a directory that was */
 	LP_NODE_RESOLVED = 8,	/* a hard link whose a is a node, which is no hard link */
+	LP_NODE_LINKED = 16,	/* such a node: it lives on when its own name is replaced */
 };
 
 struct lp_node {
@@ -35,8 +36,8 @@ struct lp_node {
 	uint32_t child, nchild;	/* first and number in order */
 	uint16_t nxattr;
 	uint8_t name_bytes;
-	uint8_t kind : 4;	/* enum lp_entry_kind, without LP_ENTRY_OPAQUE */
-	uint8_t flags : 4;	/* enum lp_node_flag */
+	uint8_t kind : 3;	/* enum lp_entry_kind, without LP_ENTRY_OPAQUE */
+	uint8_t flags : 5;	/* enum lp_node_flag */
 };
 
 _Static_assert(sizeof(struct lp_node) == 80, "room for names and extents in 256 bytes");

@@ -242,14 +242,55 @@ static enum lp_code add_root(struct lp_tree *t, const struct lp_entry *e, struct
 	return lp_node_fill(t, root, e, err);
 }
 
-static enum lp_code fill_hardlink(struct lp_tree *t, struct lp_node *n, const struct lp_entry *e,
-				  struct lp_err *err)
+/* The node of a clean path, or NONE. */
+static uint32_t find_path(const struct lp_tree *t, const char *path)
+{
+	uint32_t node = 0;
+	struct place p;
+
+	while (*path) {
+		size_t bytes = strcspn(path, "/");
+
+		if (!lp_node_is_dir(lp_node(t, node)) || bytes > LP_NAME_MAX)
+			return NONE;
+		place_name(t, node, path, bytes, &p);
+		node = *find_slot(t, &p);
+		if (!node)
+			return NONE;
+		path += bytes + (path[bytes] == '/');
+	}
+	return node;
+}
+
+/*
+ * Bind the hard link @n, to be known as @name (0: not in use yet), to the file that has its
+ * target's name now: what takes that name later is another file.
+ */
+static void bind(const struct lp_tree *t, struct lp_node *n, uint32_t name, const char *path)
+{
+	uint32_t target = find_path(t, path);
+
+	if (target == NONE || (name && target == name))
+		return;
+	if (lp_node(t, target)->kind == LP_ENTRY_HARDLINK &&
+	    lp_node(t, target)->flags & LP_NODE_RESOLVED)
+		target = lp_node(t, target)->a;
+	if (lp_node(t, target)->kind != LP_ENTRY_NODE || lp_node_is_dir(lp_node(t, target)))
+		return;
+	lp_node(t, target)->flags |= LP_NODE_LINKED;
+	n->flags |= LP_NODE_RESOLVED;
+	n->a = target;
+}
+
+static enum lp_code fill_hardlink(struct lp_tree *t, uint32_t name, const struct lp_entry *e,
+				  struct lp_node *n, struct lp_err *err)
 {
 	if (strlen(e->link) >= LP_PATH_MAX)
 		return lp_fail(err, LP_ELIMIT, LP_NO_OFFSET, "tree.limit.path",
 			       "the path %.60s... has %zu bytes", e->link, strlen(e->link));
 	*n = (struct lp_node){.kind = LP_ENTRY_HARDLINK, .mode = S_IFREG};
-	return lp_node_keep(t, e->link, strlen(e->link) + 1, &n->a, err);
+	bind(t, n, name, e->link);
+	return n->flags ? LP_OK : lp_node_keep(t, e->link, strlen(e->link) + 1, &n->a, err);
 }
 
 /* A real entry at @p: over nothing, a whiteout, a file, or a directory. */
@@ -258,14 +299,16 @@ static enum lp_code add_real(struct lp_tree *t, const struct place *p, const str
 {
 	uint32_t node = *find_slot(t, p);
 	bool dir = e->kind == LP_ENTRY_NODE && S_ISDIR(e->mode);
-	/* only a directory leaves children behind: they go with it */
-	bool fresh = !node || (lp_node_is_dir(lp_node(t, node)) && !dir);
+	/* only a directory leaves children behind: they go with it; a file with links stays */
+	bool fresh = !node || (lp_node_is_dir(lp_node(t, node)) && !dir) ||
+		     lp_node(t, node)->flags & LP_NODE_LINKED;
 	struct lp_node n = {0}, *to;
 
 	if (!fresh)
 		n = *lp_node(t, node);
 	/* nothing is in the tree before all of it is known to be good */
-	if ((e->kind == LP_ENTRY_HARDLINK ? fill_hardlink(t, &n, e, err) : lp_node_fill(t, &n, e, err)) ||
+	if ((e->kind == LP_ENTRY_HARDLINK ? fill_hardlink(t, node, e, &n, err)
+					  : lp_node_fill(t, &n, e, err)) ||
 	    (fresh && insert(t, p, &node, err)))
 		return err->code;
 	to = lp_node(t, node);
@@ -320,26 +363,6 @@ enum lp_code lp_tree_append(struct lp_tree *t, uint32_t parent, const struct lp_
 	n->flags = LP_NODE_RESOLVED;
 	n->a = link;
 	return LP_OK;
-}
-
-/* The node of a clean path, or NONE. */
-static uint32_t find_path(const struct lp_tree *t, const char *path)
-{
-	uint32_t node = 0;
-	struct place p;
-
-	while (*path) {
-		size_t bytes = strcspn(path, "/");
-
-		if (!lp_node_is_dir(lp_node(t, node)) || bytes > LP_NAME_MAX)
-			return NONE;
-		place_name(t, node, path, bytes, &p);
-		node = *find_slot(t, &p);
-		if (!node)
-			return NONE;
-		path += bytes + (path[bytes] == '/');
-	}
-	return node;
 }
 
 /* The first step of each hard link: from its path to a node. */

@@ -39,9 +39,11 @@ void lp_tree_free(struct lp_tree *t);
  * Missing parents are made (0755, 0:0, time 0), and remembered as implied: a merge takes
  * their attributes from below.  A later entry of one name replaces the earlier one; a
  * directory that is named again keeps its children; a whiteout never replaces a real entry
- * of the same layer, nor is it listed beside one (spec/estargz.md, 3.6).  Hard links may
- * point forwards; they are resolved by lp_tree_end().  The root may be named, as a directory.
- * Symlinks get mode 0777, and xattrs that Linux has no prefix for are dropped.
+ * of the same layer, nor is it listed beside one (spec/estargz.md, 3.6).  A hard link is
+ * another name of the file that its target names when it comes: what replaces that later
+ * is another file.  One that points forwards is resolved by lp_tree_end().  The root may be
+ * named, as a directory.  Symlinks get mode 0777, and xattrs that Linux has no prefix for
+ * are dropped.
  *
  * LP_EFORMAT  tree.parent.not-directory, tree.root.directory, tree.xattr.overlay-reserved,
  *             tree.device.overlay-reserved (0:0), tree.path.clean, tree.mode.type,
