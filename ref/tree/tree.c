@@ -106,11 +106,12 @@ static enum lp_code insert(struct lp_tree *t, const struct place *p, uint32_t *n
 	return LP_OK;
 }
 
-static void imply_directory(struct lp_node *n)
+/* @alone: what is below is hidden, so that it lends no attributes either. */
+static void imply_directory(struct lp_node *n, bool alone)
 {
 	n->kind = LP_ENTRY_NODE;
 	n->mode = S_IFDIR | 0755;
-	n->flags |= LP_NODE_IMPLIED;
+	n->flags |= alone ? LP_NODE_OPAQUE : LP_NODE_IMPLIED;
 }
 
 enum lp_code lp_tree_open(struct lp_tree *t, struct lp_err *err)
@@ -120,7 +121,7 @@ enum lp_code lp_tree_open(struct lp_tree *t, struct lp_err *err)
 	lp_siphash_key(&made.key);
 	if (make_node(&made, 0, "", 0, err) || set_slots(&made, FIRST_SLOTS, err))
 		return err->code;
-	imply_directory(lp_node(&made, 0));
+	imply_directory(lp_node(&made, 0), false);
 	made.parent_node = NONE;
 	*t = made;
 	made = (struct lp_tree){0};
@@ -166,12 +167,13 @@ static enum lp_code enter(struct lp_tree *t, const struct place *p, uint32_t *di
 			  struct lp_err *err)
 {
 	uint32_t node = *find_slot(t, p);
-	bool real = node && lp_node(t, node)->kind != LP_ENTRY_WHITEOUT;
+	bool whiteout = node && lp_node(t, node)->kind == LP_ENTRY_WHITEOUT;
+	bool real = node && !whiteout;
 
 	if (!node && insert(t, p, &node, err))
 		return err->code;
 	if (!real)
-		imply_directory(lp_node(t, node));
+		imply_directory(lp_node(t, node), whiteout);
 	if (!lp_node_is_dir(lp_node(t, node)))
 		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, "tree.parent.not-directory",
 			       "%.*s is not a directory", p->bytes, p->name);
@@ -306,6 +308,8 @@ static enum lp_code add_real(struct lp_tree *t, const struct place *p, const str
 
 	if (!fresh)
 		n = *lp_node(t, node);
+	if (n.kind == LP_ENTRY_WHITEOUT && dir)
+		n.flags |= LP_NODE_OPAQUE;
 	/* nothing is in the tree before all of it is known to be good */
 	if ((e->kind == LP_ENTRY_HARDLINK ? fill_hardlink(t, node, e, &n, err)
 					  : lp_node_fill(t, &n, e, err)) ||
@@ -320,6 +324,24 @@ static enum lp_code add_real(struct lp_tree *t, const struct place *p, const str
 	return LP_OK;
 }
 
+/* It hides what is below, and nothing of its own layer: beside a directory that is opaqueness. */
+static enum lp_code add_whiteout(struct lp_tree *t, const struct place *p, struct lp_err *err)
+{
+	uint32_t node = *find_slot(t, p);
+
+	if (node && lp_node_is_dir(lp_node(t, node))) {
+		lp_node(t, node)->flags |= LP_NODE_OPAQUE;
+		lp_node(t, node)->flags &= ~LP_NODE_IMPLIED;
+	}
+	if (node)
+		return LP_OK;
+	if (insert(t, p, &node, err))
+		return err->code;
+	lp_node(t, node)->kind = LP_ENTRY_WHITEOUT;
+	lp_node(t, node)->mode = S_IFCHR;
+	return LP_OK;
+}
+
 enum lp_code lp_tree_add(struct lp_tree *t, const struct lp_entry *e, struct lp_err *err)
 {
 	uint32_t node = NONE;
@@ -331,13 +353,7 @@ enum lp_code lp_tree_add(struct lp_tree *t, const struct lp_entry *e, struct lp_
 		return lp_within(err, "%.100s", e->path);
 	switch (e->kind) {
 	case LP_ENTRY_WHITEOUT:
-		if (*find_slot(t, &p))
-			return LP_OK;
-		if (insert(t, &p, &node, err))
-			return err->code;
-		lp_node(t, node)->kind = LP_ENTRY_WHITEOUT;
-		lp_node(t, node)->mode = S_IFCHR;
-		return LP_OK;
+		return add_whiteout(t, &p, err);
 	case LP_ENTRY_OPAQUE:
 		if (enter(t, &p, &node, err))
 			return lp_within(err, "%.100s", e->path);

@@ -39,7 +39,8 @@ void lp_tree_free(struct lp_tree *t);
  * Missing parents are made (0755, 0:0, time 0), and remembered as implied: a merge takes
  * their attributes from below.  A later entry of one name replaces the earlier one; a
  * directory that is named again keeps its children; a whiteout never replaces a real entry
- * of the same layer, nor is it listed beside one (spec/estargz.md, 3.6).  A hard link is
+ * of the same layer, nor is it listed beside one: a directory becomes opaque by it, before
+ * it or behind (OCI image-spec, layer.md, Whiteouts).  A hard link is
  * another name of the file that its target names when it comes: what replaces that later
  * is another file.  One that points forwards is resolved by lp_tree_end().  The root may be
  * named, as a directory.  Symlinks get mode 0777, and xattrs that Linux has no prefix for
