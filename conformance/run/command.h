@@ -10,5 +10,6 @@
 
 int lc_cmd_gen(int argc, char **argv);
 int lc_cmd_list(int argc, char **argv);
+int lc_cmd_run(int argc, char **argv);
 
 #endif

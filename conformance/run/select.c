@@ -1,17 +1,26 @@
 // SPDX-License-Identifier: MIT
 #include "run/select.h"
 
+#include <fnmatch.h>
 #include <string.h>
+
+/* @text is @part, or begins with it before one of @ends. */
+static bool begins(const char *text, const char *part, const char *ends)
+{
+	size_t n = strlen(part);
+
+	while (n && part[n - 1] == '/')
+		n--;
+	return !strncmp(text, part, n) && (!text[n] || strchr(ends, text[n]));
+}
 
 bool lc_matches(const struct gen_vector *v, const char *selector)
 {
-	size_t n = strlen(selector);
-
-	if (!strcmp(selector, v->format) || !strcmp(selector, v->id))
-		return true;
-	if (n && selector[n - 1] == '*')
-		return !strncmp(selector, v->id, n - 1);
-	return !strncmp(selector, v->file, n) && !strcmp(v->file + n, ".rcp");
+	for (size_t i = 0; i < v->nclause; i++)
+		if (begins(v->clause[i], selector, "."))
+			return true;
+	return begins(v->file, selector, "/.") || begins(v->format, selector, "") ||
+	       !fnmatch(selector, v->id, 0);
 }
 
 static enum lp_code keep(struct gen_set *set, char **selector, size_t n, struct lp_err *err)

@@ -2,8 +2,9 @@
 /*
  * select - the vectors that operands name.
  *
- *	estargz          a format            ESGZ-FTR-3   one vector
- *	estargz/footer   an area: a recipe   ESGZ-FTR-*   those whose ids begin so
+ *	estargz  estargz/footer		a format, an area: the path of the recipe, or its beginning
+ *	estargz.footer  tar.name.parent	a clause, or its beginning
+ *	TAR-PATH-ABS  'TAR-*'		an id, or a pattern of fnmatch(3)
  */
 #ifndef LC_SELECT_H
 #define LC_SELECT_H

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * clause - the registry of what must hold: clauses/FAMILY.json, one table sorted by id.
+ */
+#ifndef LC_CLAUSE_H
+#define LC_CLAUSE_H
+
+#include "base/json.h"
+
+struct lc_clause {
+	const char *id, *level, *phase, *source;	/* borrowed from the file's JSON */
+	const char *untestable;		/* why no vector can show it, or NULL */
+};
+
+struct lc_clauses {
+	struct lc_clause *v;	/* sorted by id */
+	size_t n;
+	json_t *files;		/* {"tar.json": [...], ...}: what was read */
+};
+
+/*
+ * lc_clauses_load - every FILE.json of @dir but policies.json.  No such directory: no clauses.
+ *
+ * LP_EFORMAT  no JSON, no array of objects with id and level; the rest is lc_lint's
+ */
+LP_MUST_CHECK enum lp_code lc_clauses_load(struct lc_clauses *c, const char *dir,
+					   struct lp_err *err);
+void lc_clauses_free(struct lc_clauses *c);
+
+/* Or NULL. */
+const struct lc_clause *lc_clause_find(const struct lc_clauses *c, const char *id);
+
+#endif
