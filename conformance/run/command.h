@@ -10,6 +10,7 @@
 
 int lc_cmd_gen(int argc, char **argv);
 int lc_cmd_list(int argc, char **argv);
+int lc_cmd_report(int argc, char **argv);
 int lc_cmd_run(int argc, char **argv);
 
 #endif
