@@ -9,6 +9,7 @@
 #define LC_COMMAND_H
 
 int lc_cmd_gen(int argc, char **argv);
+int lc_cmd_lint(int argc, char **argv);
 int lc_cmd_list(int argc, char **argv);
 int lc_cmd_report(int argc, char **argv);
 int lc_cmd_run(int argc, char **argv);
