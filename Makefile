@@ -213,8 +213,8 @@ coverage:
 	$(Q)lcov --quiet --capture --directory $(B)/coverage --output-file $(B)/coverage.info
 	$(Q)lcov --list $(B)/coverage.info
 
-lint:
-	$(Q)scripts/lint.sh
+lint: $(B)/lazyconf
+	$(Q)B=$(B) scripts/lint.sh
 
 install: $(PROGS)
 	install -d $(DESTDIR)$(PREFIX)/bin

@@ -15,7 +15,7 @@ if grep -nE '\b(sprintf|strcpy|strcat|strtok|atoi|atol|gets|alloca)\(' "$@"; the
 if grep -nE '\bgoto\b' "$@"; then exit 1; fi
 if grep -rnE '^[[:space:]]*#[[:space:]]*if' --include='*.c' ref bench conformance; then exit 1; fi
 scripts/layers.sh
-python3 scripts/clauses.py conformance/clauses/*.json
+"${B:-build}/lazyconf" lint --clauses
 python3 scripts/budget.py "$@"
 for h; do
 	case $h in *.h) ;; *) continue ;; esac

@@ -24,7 +24,8 @@ static enum lp_code take(const json_t *o, struct lc_clause *c, struct lp_err *er
 	if (lp_json_string(o, "id", LP_JSON_REQUIRED, RULE, &c->id, err) ||
 	    lp_json_string(o, "level", LP_JSON_REQUIRED, RULE, &c->level, err) ||
 	    lp_json_string(o, "phase", LP_JSON_OPTIONAL, RULE, &c->phase, err) ||
-	    lp_json_string(o, "source", LP_JSON_OPTIONAL, RULE, &c->source, err) ||
+	    lp_json_string(o, "role", LP_JSON_OPTIONAL, RULE, &c->role, err) ||
+	    lp_json_string(o, "only", LP_JSON_OPTIONAL, RULE, &c->only, err) ||
 	    lp_json_string(o, "untestable", LP_JSON_OPTIONAL, RULE, &c->untestable, err))
 		return err->code;
 	return LP_OK;
@@ -71,6 +72,7 @@ enum lp_code lc_clauses_load(struct lc_clauses *c, const char *dir, struct lp_er
 	int n = scandir(dir, &e, is_clauses, alphasort);
 
 	*c = (struct lc_clauses){.files = json_object()};
+	snprintf(c->dir, sizeof(c->dir), "%s", dir);
 	if (n < 0 && errno == ENOENT)
 		return LP_OK;
 	if (n < 0) {
@@ -95,6 +97,16 @@ void lc_clauses_free(struct lc_clauses *c)
 	free(c->v);
 	json_decref(c->files);
 	*c = (struct lc_clauses){0};
+}
+
+bool lc_clause_must(const struct lc_clause *c)
+{
+	return !strncmp(c->level, "MUST", 4);
+}
+
+bool lc_clause_should(const struct lc_clause *c)
+{
+	return !strncmp(c->level, "SHOULD", 6);
 }
 
 const struct lc_clause *lc_clause_find(const struct lc_clauses *c, const char *id)

@@ -50,13 +50,12 @@ static enum lp_code lint_pins(const struct lc_suite *s, const char *list, size_t
 
 static enum lp_code lint(const struct args *a, size_t *bad, struct lp_err *err)
 {
+	const char *sources = a->sources || access(SOURCES, R_OK) ? a->sources : SOURCES;
 	LP_AUTO(lc_suite_free) struct lc_suite s = {0};
 
 	if (lc_suite_load(&s, a->suite, err))
 		return err->code;
-	*bad = lc_lint_clauses(&s.clauses);
-	if (a->sources || !access(SOURCES, R_OK))
-		*bad += lc_lint_sources(&s.clauses, a->sources ? a->sources : SOURCES);
+	*bad = lc_lint_clauses(&s.clauses, sources);
 	if (a->clauses)
 		return LP_OK;
 	*bad += lc_lint_vectors(&s) + lc_lint_coverage(&s) + lc_lint_sizes(&s);

@@ -9,11 +9,17 @@
 
 #include "run/suite.h"
 
-/* Clauses: keys, levels, phases, ids of the family, sorted, none twice. */
-size_t lc_lint_clauses(const struct lc_clauses *c);
+/* Say what is wrong; 1. */
+__attribute__((format(printf, 1, 2)))
+size_t lc_lint_complain(const char *fmt, ...);
 
-/* Every string in DIR that looks like a clause id of a family is one: the errors of ref/. */
-size_t lc_lint_sources(const struct lc_clauses *c, const char *dir);
+/*
+ * lc_lint_clauses - members, levels, phases, roles; ids of the family, sorted, none twice.
+ *
+ * @sources  a directory, or NULL: what in its C files looks like a clause id is that of a clause
+ *           with a phase (the errors of ref/)
+ */
+size_t lc_lint_clauses(const struct lc_clauses *c, const char *sources);
 
 /* Vectors: clauses, codes, policies, phases and bases that exist, base and delta of a fault. */
 size_t lc_lint_vectors(const struct lc_suite *s);

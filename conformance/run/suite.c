@@ -89,9 +89,9 @@ const char *lc_suite_level(const struct lc_suite *s, const struct gen_vector *v)
 	for (size_t i = 0; i < v->nclause; i++) {
 		const struct lc_clause *c = lc_clause_find(&s->clauses, v->clause[i]);
 
-		if (!c || !strcmp(c->level, "MUST"))
+		if (!c || lc_clause_must(c))
 			return "MUST";
-		if (!strcmp(c->level, "SHOULD"))
+		if (lc_clause_should(c))
 			level = "SHOULD";
 	}
 	return level;

@@ -36,7 +36,7 @@ TABLE = {
     "unsupported-all": (on(BAD + GOOD, "unsupported"), 0),
     "echo-base": (on(BAD + ["SELF-BASE-2"], "fail"), 1),
     "wrong-tree": (on(GOOD, "fail"), 1),
-    "no-tree": (on(GOOD, "fail"), 1),
+    "no-tree": (on(["SELF-BASE-1", "SELF-BASE-2", "SELF-EITHER-1"], "fail"), 1),
     "swallow-last-chunk": (on(["SELF-BASE-2"], "fail"), 1),
     "ignores-digest": (on(["SELF-BAD-2"], "fail"), 1),
     "ignores-should": (on(["SELF-SHOULD-1"], "fail"), 0),
@@ -303,8 +303,7 @@ def test_lint(tmp_path):
     assert done.returncode == 0, done.stderr
     recipe = recipe.replace("either policy.name.absolute", "either local")
     assert "self.plain.good: MUST without a negative vector" in lint(recipe, clauses)[1]
-    clauses = clauses.replace('"id": "self.plain.good",',
-                              '"id": "self.plain.good", "untestable": "only positive",')
+    clauses = clauses.replace('"text": "What is good', '"only": "accept", "text": "What is good')
     assert lint(recipe, clauses) == (0, "4 clauses, 8 vectors, 0 complaints\n")
     for was, now, words in (
             ("clause self.plain.digest", "clause self.plain.nothing", "no clause: self.plain.nothing"),
@@ -318,8 +317,11 @@ def test_lint(tmp_path):
         assert status, (was, now)
         if said:
             assert words in said
-    for was, now, words in (('"MUST"', '"must"', "keys, level or phase"),
-                            ("self.plain.digest", "other.plain.digest", "not self.area.rule"),
+    for was, now, words in (('"MUST"', '"must"', "level or role"), (".\"}", "\"}", "no sentence"),
+                            ('"phase": "structure", ', "", "without a phase"),
+                            ('"level": "MUST", "phase": "chunk-digest"',
+                             '"phase": "chunk-digest", "level": "MUST"', "not first"),
+                            ("self.plain.digest", "other.plain.digest", "not of the family self"),
                             ("self.plain.digest", "self.plain.zzz", "not sorted")):
         status, said = lint(recipe, clauses.replace(was, now))
         assert status == 1 and words in said
