@@ -48,8 +48,13 @@ static enum lp_code start_keeper(struct lc_process *p, struct lp_err *err)
 
 static void limit(int what, uint64_t soft, uint64_t hard)
 {
-	struct rlimit r = {soft, hard};
+	struct rlimit r = {0};
 
+	/* What we may not have ourselves we cannot give. */
+	if (getrlimit((__rlimit_resource_t)what, &r))
+		_exit(126);
+	r.rlim_max = hard < r.rlim_max ? hard : r.rlim_max;
+	r.rlim_cur = soft < r.rlim_max ? soft : r.rlim_max;
 	if (setrlimit((__rlimit_resource_t)what, &r))
 		_exit(126);
 }
@@ -261,12 +266,14 @@ enum lp_code lc_process_listen(struct lc_process *p, const char *send, size_t n,
 void lc_process_refill(const struct lc_process *p, uint64_t cpu_s)
 {
 	struct timespec used = {0};
-	struct rlimit r = {cpu_s, RLIM_INFINITY};
+	struct rlimit r = {0};
 	clockid_t clock;
 
-	if (clock_getcpuclockid(p->pid, &clock) || clock_gettime(clock, &used))
+	if (clock_getcpuclockid(p->pid, &clock) || clock_gettime(clock, &used) ||
+	    prlimit(p->pid, RLIMIT_CPU, NULL, &r))
 		return;
-	r.rlim_cur += (rlim_t)used.tv_sec + 1;
+	r.rlim_cur = (rlim_t)used.tv_sec + 1 + cpu_s;
+	r.rlim_cur = r.rlim_cur < r.rlim_max ? r.rlim_cur : r.rlim_max;
 	prlimit(p->pid, RLIMIT_CPU, &r, NULL);
 }
 
