@@ -88,14 +88,66 @@ static enum lp_code keep_later(struct lp_buf *to, size_t max, const struct lp_en
 	return LP_OK;
 }
 
-/* Make the directories of @path that are missing: 0755, 0:0, time 0, as the tree does. */
+/* @name in @parent is a directory (S_IFDIR), a whiteout (S_IFCHR). */
+static bool is_a(mode_t type, int parent, const char *name)
+{
+	struct stat st;
+
+	return !fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) &&
+	       (st.st_mode & S_IFMT) == type && (type != S_IFCHR || !st.st_rdev);
+}
+
+static enum lp_code set_xattr(int fd, const char *name, const void *p, size_t n,
+			      struct lp_err *err)
+{
+	if (fsetxattr(fd, name, p, n, 0))
+		return lp_fail_errno(err, "set the xattr %.100s", name);
+	return LP_OK;
+}
+
+static enum lp_code set_opaque(int parent, const char *name, struct lp_err *err)
+{
+	LP_AUTO(lp_fd_close) int dir =
+		openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (dir < 0)
+		return lp_fail_errno(err, "open the directory");
+	return set_xattr(dir, OPAQUE, "y", 1, err);
+}
+
+/* If it is missing, the directory @path, @name in @dir: 0755, 0:0, time 0, as the tree has it. */
+static enum lp_code make_parent(struct lp_extract *x, int dir, const char *name, const char *path,
+				struct lp_err *err)
+{
+	struct lp_entry made = {.path = path};
+	bool hidden = is_a(S_IFCHR, dir, name);
+
+	if (hidden && unlinkat(dir, name, 0))
+		return lp_fail_errno(err, "parent %.200s", path);
+	if (mkdirat(dir, name, 0755))
+		return errno == EEXIST ? LP_OK : lp_fail_errno(err, "parent %.200s", path);
+	if (fchmodat(dir, name, 0755, 0) || fchownat(dir, name, 0, 0, AT_SYMLINK_NOFOLLOW))
+		return lp_fail_errno(err, "parent %.200s", path);
+	if (hidden && set_opaque(dir, name, err))
+		return err->code;
+	return keep_later(&x->later_dir, LP_EXTRACT_DIRS_MAX, &made, err);
+}
+
+static enum lp_code no_parent(struct lp_err *err)
+{
+	if (errno == ENOTDIR || errno == ELOOP || errno == ENOENT)
+		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, "mount.extract.path",
+			       "a parent is no directory");
+	return lp_fail_errno(err, "open the parent");
+}
+
+/* Make the directories of @path that are missing. */
 static enum lp_code make_parents(struct lp_extract *x, const char *path, struct lp_err *err)
 {
 	char part[LP_PATH_MAX], above[LP_PATH_MAX];
 
 	for (size_t n = strcspn(path, "/");; n += 1 + strcspn(path + n + 1, "/")) {
 		LP_AUTO(lp_fd_close) int dir = -1;
-		struct lp_entry made = {.path = part};
 		const char *name;
 
 		memcpy(part, path, n);
@@ -103,16 +155,9 @@ static enum lp_code make_parents(struct lp_extract *x, const char *path, struct 
 		name = split(part, above);
 		dir = open_in_root(x->root, above, O_PATH | O_DIRECTORY);
 		if (dir < 0)
-			return lp_fail_errno(err, "parent %.200s", above);
-		if (!mkdirat(dir, name, 0755)) {
-			if (fchmodat(dir, name, 0755, 0) ||
-			    fchownat(dir, name, 0, 0, AT_SYMLINK_NOFOLLOW))
-				return lp_fail_errno(err, "parent %.200s", part);
-			if (keep_later(&x->later_dir, LP_EXTRACT_DIRS_MAX, &made, err))
-				return err->code;
-		} else if (errno != EEXIST) {
-			return lp_fail_errno(err, "parent %.200s", part);
-		}
+			return no_parent(err);
+		if (make_parent(x, dir, name, part, err))
+			return err->code;
 		if (!path[n])
 			return LP_OK;
 	}
@@ -125,16 +170,13 @@ static enum lp_code enter(struct lp_extract *x, const char *path, struct lp_err 
 		return LP_OK;
 	lp_fd_close(&x->parent);
 	x->parent = open_in_root(x->root, path, O_PATH | O_DIRECTORY);
-	if (x->parent < 0 && errno == ENOENT) {
+	if (x->parent < 0 && (errno == ENOENT || errno == ENOTDIR)) {
 		if (make_parents(x, path, err))
 			return err->code;
 		x->parent = open_in_root(x->root, path, O_PATH | O_DIRECTORY);
 	}
-	if (x->parent < 0 && (errno == ENOTDIR || errno == ELOOP || errno == ENOENT))
-		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, "mount.extract.path",
-			       "a parent is no directory");
 	if (x->parent < 0)
-		return lp_fail_errno(err, "open the parent");
+		return no_parent(err);
 	memcpy(x->dir, path, strlen(path) + 1);
 	return LP_OK;
 }
@@ -202,14 +244,6 @@ static enum lp_code make_room(int parent, const char *name, struct lp_err *err)
 	return remove_tree(parent, name, err);
 }
 
-static enum lp_code set_xattr(int fd, const char *name, const void *p, size_t n,
-			      struct lp_err *err)
-{
-	if (fsetxattr(fd, name, p, n, 0))
-		return lp_fail_errno(err, "set the xattr %.100s", name);
-	return LP_OK;
-}
-
 static enum lp_code hold_xattrs(struct lp_extract *x, const struct lp_entry *e,
 				struct lp_err *err)
 {
@@ -229,10 +263,9 @@ static enum lp_code hold_xattrs(struct lp_extract *x, const struct lp_entry *e,
 /* Owner, mode, xattrs, times of the file that is complete: writes and chown drop some. */
 static enum lp_code finish_file(struct lp_extract *x, struct lp_err *err)
 {
-	struct timespec ts[2] = {{.tv_sec = x->meta.mtime, .tv_nsec = x->meta.mtime_ns}};
+	const struct timespec t = {x->meta.mtime, x->meta.mtime_ns}, ts[2] = {t, t};
 	int fd = x->file;
 
-	ts[1] = ts[0];
 	if (fd < 0)
 		return LP_OK;
 	if (x->body_left)
@@ -321,9 +354,8 @@ static enum lp_code set_xattrs_at(int parent, const char *name, const struct lp_
 static enum lp_code dress(struct lp_extract *x, const char *name, const struct lp_entry *e,
 			  struct lp_err *err)
 {
-	struct timespec ts[2] = {{.tv_sec = e->mtime, .tv_nsec = e->mtime_ns}};
+	const struct timespec t = {e->mtime, e->mtime_ns}, ts[2] = {t, t};
 
-	ts[1] = ts[0];
 	if (fchownat(x->parent, name, e->uid, e->gid, AT_SYMLINK_NOFOLLOW) ||
 	    (!S_ISLNK(e->mode) && fchmodat(x->parent, name, e->mode & 07777, 0)))
 		return lp_fail_errno(err, "set owner and mode");
@@ -336,16 +368,10 @@ static enum lp_code dress(struct lp_extract *x, const char *name, const struct l
 	return LP_OK;
 }
 
-static bool is_directory(int parent, const char *name)
-{
-	struct stat st;
-
-	return !fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) && S_ISDIR(st.st_mode);
-}
-
 static enum lp_code put_node(struct lp_extract *x, const char *name, const struct lp_entry *e,
 			     struct lp_err *err)
 {
+	bool hidden = false;
 	int fd;
 
 	/* mount.extract.reserved: overlayfs would take it for a whiteout. */
@@ -357,7 +383,8 @@ static enum lp_code put_node(struct lp_extract *x, const char *name, const struc
 			return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, "mount.extract.reserved",
 				       "the xattr %.100s", e->xattr[i].name);
 	fd = create(x->parent, name, e);
-	if (fd < 0 && errno == EEXIST && !(S_ISDIR(e->mode) && is_directory(x->parent, name))) {
+	if (fd < 0 && errno == EEXIST && !(S_ISDIR(e->mode) && is_a(S_IFDIR, x->parent, name))) {
+		hidden = S_ISDIR(e->mode) && is_a(S_IFCHR, x->parent, name);
 		if (make_room(x->parent, name, err))
 			return err->code;
 		fd = create(x->parent, name, e);
@@ -366,7 +393,9 @@ static enum lp_code put_node(struct lp_extract *x, const char *name, const struc
 	}
 	if (fd < 0)
 		return lp_fail_errno(err, "create");
-	return S_ISREG(e->mode) ? begin_file(x, fd, e, err) : dress(x, name, e, err);
+	if (S_ISREG(e->mode) ? begin_file(x, fd, e, err) : dress(x, name, e, err))
+		return err->code;
+	return hidden ? set_opaque(x->parent, name, err) : LP_OK;
 }
 
 /* *made: false where the target does not exist yet. */
@@ -388,7 +417,7 @@ static enum lp_code put_link(struct lp_extract *x, const char *name, const char 
 		}
 	}
 	*made = !rc;
-	if (rc && errno == EPERM && is_directory(dir, last))
+	if (rc && errno == EPERM && is_a(S_IFDIR, dir, last))
 		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, "mount.extract.link",
 			       "a hard link to the directory %.200s", target);
 	if (rc && errno != ENOENT && errno != ENOTDIR)
@@ -411,14 +440,7 @@ static enum lp_code put_hardlink(struct lp_extract *x, const char *name,
 
 static enum lp_code put_opaque(struct lp_extract *x, const struct lp_entry *e, struct lp_err *err)
 {
-	LP_AUTO(lp_fd_close) int dir = -1;
-
-	if (enter(x, e->path, err))
-		return err->code;
-	dir = open_in_root(x->parent, "", O_RDONLY | O_DIRECTORY);
-	if (dir < 0)
-		return lp_fail_errno(err, "open the directory");
-	return set_xattr(dir, OPAQUE, "y", 1, err);
+	return enter(x, e->path, err) ? err->code : set_opaque(x->parent, ".", err);
 }
 
 /* The root directory itself may be named, as a directory. */
@@ -451,10 +473,12 @@ static enum lp_code put(struct lp_extract *x, const struct lp_entry *e, struct l
 		return put_hardlink(x, name, e, err);
 	if (e->kind == LP_ENTRY_NODE)
 		return put_node(x, name, e, err);
-	/* A whiteout never replaces a real entry of its own layer. */
-	if (mknodat(x->parent, name, S_IFCHR, makedev(0, 0)) && errno != EEXIST)
+	/* A whiteout never replaces a real entry of its own layer, but hides what is below it. */
+	if (!mknodat(x->parent, name, S_IFCHR, makedev(0, 0)))
+		return LP_OK;
+	if (errno != EEXIST)
 		return lp_fail_errno(err, "create the whiteout");
-	return LP_OK;
+	return is_a(S_IFDIR, x->parent, name) ? set_opaque(x->parent, name, err) : LP_OK;
 }
 
 static enum lp_code entry(struct lp_sink *s, const struct lp_entry *e, struct lp_err *err)
