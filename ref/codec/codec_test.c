@@ -318,6 +318,8 @@ static const struct {
 	 "codec.zstd.frame", NULL},
 	{"size that lies", B("\x28\xb5\x2f\xfd\x20\x06\x29\0\0hello"), "zstd",
 	 "codec.zstd.frame", NULL},
+	{"size of 2^64 - 1", B("\x28\xb5\x2f\xfd\xc0\x50\xff\xff\xff\xff\xff\xff\xff\xff\x29\0\0hello"),
+	 "zstd", "codec.zstd.frame", NULL},
 	{"window of 2 GiB", B("\x28\xb5\x2f\xfd\x00\xa8\x29\0\0hello"), "zstd",
 	 "codec.zstd.window", NULL},
 	{"window of 128 MiB", B("\x28\xb5\x2f\xfd\x00\x88\x29\0\0hello"), "zstd", NULL, "hello"},

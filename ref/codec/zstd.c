@@ -5,6 +5,7 @@
 #include "codec/input.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <zstd.h>
 #include <zstd_errors.h>
 
@@ -17,6 +18,7 @@
 #define RULE_SHORT "codec.decode.short"
 
 #define MAGIC_BYTES 4
+#define HEADER_BYTES 18		/* at most: magic, descriptor, window, dictionary id, size */
 #define WINDOW_LOG 27	/* 128 MiB, what the zstd program takes without being asked */
 
 /* A run of frames being decoded. */
@@ -41,6 +43,19 @@ static enum lp_code open_unzstd(struct unzstd *u, struct lp_err *err)
 	return LP_OK;
 }
 
+/*
+ * RFC 8878, 3.1.1.1: the header at @p says that 2^64 - 1 plain bytes follow.  That is the
+ * library's own sign for a size that is not said, so it would not miss them.
+ */
+static bool says_endless(const uint8_t *p, size_t n)
+{
+	static const uint8_t id_bytes[] = {0, 1, 2, 4};
+	uint8_t flags = n > MAGIC_BYTES ? p[MAGIC_BYTES] : 0;
+	size_t at = MAGIC_BYTES + 1U + !(flags & 0x20) + id_bytes[flags & 3];
+
+	return flags >> 6 == 3 && n >= at + 8 && !memcmp(p + at, "\xff\xff\xff\xff\xff\xff\xff\xff", 8);
+}
+
 /* RFC 8878, 3.1: a frame or a skippable one begins here; older formats are not read. */
 static enum lp_code begin_frame(struct unzstd *u, struct lp_err *err)
 {
@@ -55,6 +70,9 @@ static enum lp_code begin_frame(struct unzstd *u, struct lp_err *err)
 	    (magic & ZSTD_MAGIC_SKIPPABLE_MASK) != ZSTD_MAGIC_SKIPPABLE_START)
 		return lp_fail(err, LP_EFORMAT, u->in.at, u->any ? RULE_TRAILING : RULE_HEADER,
 			       u->any ? "garbage behind the last zstd frame" : "not a zstd frame");
+	if (magic == ZSTD_MAGICNUMBER && says_endless(u->in.p, u->in.left))
+		return lp_fail(err, LP_EFORMAT, u->in.at, RULE_FRAME,
+			       "a frame that says 2^64 - 1 plain bytes");
 	u->inside = true;
 	return LP_OK;
 }
@@ -84,7 +102,7 @@ static enum lp_code decode_some(struct unzstd *u, void *p, size_t n, size_t *got
 		ZSTD_inBuffer in;
 		size_t rc;
 
-		if (lp_input_fill(&u->in, u->inside ? 1 : MAGIC_BYTES, err))
+		if (lp_input_fill(&u->in, u->inside ? 1 : HEADER_BYTES, err))
 			return err->code;
 		if (!u->inside && !u->in.left && u->any)
 			break;
