@@ -29,11 +29,12 @@ cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-sup
 	--suppress=uninitvar:ref/layer/group.c --suppress=ctuuninitvar:ref/fetch/range.c \
 	--suppress=missingIncludeSystem --error-exitcode=1 -Iref -Ibuild ref bench conformance
 if [ "$(go env GOVERSION 2>/dev/null | sed 's/^go1\.\([0-9]*\).*/\1/')" -ge 26 ] 2>/dev/null; then
-	for dir in bench/system/go/*/; do
+	for mod in bench/system/go/*/go.mod conformance/adapters/*/go.mod; do
+		dir=$(dirname "$mod")
 		[ -z "$(gofmt -l "$dir")" ] || { gofmt -d "$dir"; exit 1; }
 		(cd "$dir" && go vet ./...)
 	done
 else
-	echo "  SKIP  vet of bench/system/go: needs Go 1.26 in PATH"
+	echo "  SKIP  vet of programs in Go: needs Go 1.26 in PATH"
 fi
 echo "  PASS  lint"

@@ -67,7 +67,8 @@ nydus() {
 }
 bring nydus-image nydus "$nydus"
 
-for dir in "$top"/bench/system/go/*/; do
+for mod in "$top"/bench/system/go/*/go.mod "$top"/conformance/adapters/*/go.mod; do
+	dir=$(dirname "$mod")/
 	name=$(basename "$dir")
 	sum=$(cat "$dir"*.go "$dir"go.mod "$dir"go.sum | sha256sum | cut -c1-16)
 	bring "$name" sh -c "cd '$dir' && '$go' install . # $sum"

@@ -63,10 +63,12 @@ peers='golang-go git ca-certificates
 	gcc libc6-dev
 	containerd runc fuse3
 	skopeo umoci erofs-utils docker-registry
+	libarchive-tools busybox-static zstd python3
 	cmake make perl
 	stargz-snapshotter'
 # golang-go       builds containerd 2, stargz-snapshotter and our drivers of them; it fetches the
 #                 Go that they want; ca-certificates: over TLS
+# libarchive-tools busybox-static zstd python3   readers of tar that the conformance suite asks
 # cmake, perl     build nydus-image and nydusd with cargo, and the OpenSSL that they bring
 # stargz-snapshotter  for its ctr-remote, another writer of eStargz
 
