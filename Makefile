@@ -42,7 +42,7 @@ FUZZERS := $(filter %_fuzz.c,$(SRC))
 MAINS   := ref/cmd/lazypull.c bench/lazybench.c conformance/lazyconf.c
 HARNESS := $(filter ref/testing/%,$(SRC))
 E2E     := $(sort $(dir $(wildcard ref/testing/test_*.py bench/testing/test_*.py corpora/test_*.py \
-            conformance/selftest/test_*.py)))
+            conformance/selftest/test_*.py conformance/adapters/test_*.py)))
 part     = $(filter $(1)/%,$(filter-out $(MAINS) $(HARNESS) $(TESTS) $(FUZZERS),$(SRC)))
 CLAUSES := $(sort $(wildcard conformance/clauses/*.json))
 FORMATS := $(sort $(notdir $(patsubst %/,%,$(dir $(wildcard ref/format/*/*.c)))))
