@@ -110,7 +110,7 @@ def unpack(request, work):
     blob = ["--blob", request.inputs[blobs[0]]] if blobs else []
     tool.run(work, request.program, "unpack", "--log-level", "warn", "--bootstrap",
              bootstrap(request, work), *blob, "--output", work / "tar")
-    with tool.destination(request.args.get("dest")) as (out, begin):
+    with tool.destination(request.args.get("dest"), work) as (out, begin):
         try:
             tool.run(work, "tar", "-xpf", work / "tar", "-C", out, "--numeric-owner",
                      "--same-owner", "--xattrs", "--xattrs-include=*", reject=(1, 2))

@@ -21,7 +21,7 @@ from protocol import Reject, Unsupported
 def unpacked(unpack):
     """A reader that calls unpack(request, work, out) and looks at what is in out."""
     def ask(request, work):
-        with tool.destination(request.args.get("dest")) as (out, begin):
+        with tool.destination(request.args.get("dest"), work) as (out, begin):
             unpack(request, work, out)
             return told(out, begin)
     return ask

@@ -214,6 +214,17 @@ def test_nothing_gets_out(member, ask, tmp_path):
     assert not list(away.iterdir()) and not (tmp_path / "out").exists()
 
 
+def test_a_directory_of_somebody_is_left_alone(tmp_path):
+    """Started by hand among files, an adapter unpacks elsewhere."""
+    argv, _ = command("gnu-tar")
+    data, text = small_tar()
+    (tmp_path / "layer").write_bytes(data)
+    done = subprocess.run([*argv, "verify", "--in=layer", "--format=oci"], cwd=tmp_path,
+                          capture_output=True, text=True, check=False)
+    accepted(json.loads(done.stdout), text)
+    assert [path.name for path in tmp_path.iterdir()] == ["layer"]
+
+
 def toc_of(data):
     """The TOC's JSON, from an eStargz blob."""
     at = int(data[-51 + 16:-51 + 32], 16)

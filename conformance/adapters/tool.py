@@ -109,16 +109,19 @@ def scratch():
 
 
 @contextlib.contextmanager
-def destination(path):
+def destination(path, work):
     """The directory to unpack into, and the time when that begins.  Without a path it is the
-    working directory, beside which the runner looks for what got out; empty again afterwards."""
-    out = pathlib.Path(path or os.getcwd())
+    working directory, beside which the runner looks for what got out, and which is empty again
+    afterwards; if it was not empty before, it is somebody's, and a directory in work serves."""
+    ours = not path and not os.listdir()
+    out = pathlib.Path(path or (os.getcwd() if ours else work / "unpacked"))
+    out.mkdir(exist_ok=True)
     (out / "begin").touch()
     (out / "begin").unlink()
     try:
         yield out, out.stat().st_mtime_ns
     finally:
-        if not path:
+        if ours:
             remove(*out.iterdir())
             out.chmod(0o755)
             os.chown(out, 0, 0)
