@@ -2,6 +2,8 @@
 /* lazypull - the reference tool: a table of commands and nothing else. */
 #include "cmd/cmd.h"
 
+#include "base/version.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -49,6 +51,10 @@ int main(int argc, char **argv)
 			return commands[i].run(argc - 1, argv + 1);
 	if (!strcmp(name, "--help") || !strcmp(name, "help")) {
 		help(stdout);
+		return 0;
+	}
+	if (!strcmp(name, "--version")) {
+		puts("lazypull " LP_VERSION);
 		return 0;
 	}
 	fprintf(stderr, "lazypull: unknown command \"%s\"\n", name);
