@@ -43,6 +43,7 @@ enum lp_code lp_rafs_kind_of(uint64_t flags, uint64_t known, uint64_t at,
 		     compressor == LP_RAFS_LZ4 ? LP_CODEC_LZ4 :
 		     compressor == LP_RAFS_GZIP ? LP_CODEC_GZIP : LP_CODEC_ZSTD;
 	out->alg = flags & LP_RAFS_BLAKE3 ? LP_BLAKE3 : LP_SHA256;
+	out->owners = flags & LP_RAFS_OWNERS;
 	return LP_OK;
 }
 

@@ -78,6 +78,7 @@ enum lp_rafs_flag {
 struct lp_rafs_kind {
 	uint8_t codec;			/* enum lp_codec_id */
 	enum lp_alg alg;
+	bool owners;			/* records say owners; else these are 0, whatever is there */
 };
 
 /*

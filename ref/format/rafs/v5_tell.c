@@ -95,7 +95,8 @@ static enum lp_code fill_entry(struct telling *t, const struct lp_rafs_inode *n,
 	uint32_t first = t->v->first[n->ino];
 
 	*e = (struct lp_entry){
-		.path = t->path, .mode = n->mode, .uid = n->uid, .gid = n->gid,
+		.path = t->path, .mode = n->mode,
+		.uid = t->v->kind.owners ? n->uid : 0, .gid = t->v->kind.owners ? n->gid : 0,
 		.size = S_ISREG(n->mode) ? n->size : 0,
 		.mtime = (int64_t)n->mtime, .mtime_ns = n->mtime_ns,
 	};

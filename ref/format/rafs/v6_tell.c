@@ -242,7 +242,8 @@ static enum lp_code tell_entry(struct lp_erofs_visitor *visitor, const char *pat
 {
 	struct telling *t = (struct telling *)visitor;
 	struct lp_entry e = {
-		.path = path, .mode = i->mode, .uid = i->uid, .gid = i->gid,
+		.path = path, .mode = i->mode,
+		.uid = t->v->kind.owners ? i->uid : 0, .gid = t->v->kind.owners ? i->gid : 0,
 		.size = S_ISREG(i->mode) ? i->size : 0,
 		.mtime = i->mtime, .mtime_ns = i->mtime_ns,
 	};
