@@ -10,6 +10,7 @@
 #define RULE_CHUNK_SIZE "rafs.super.chunk-size"
 #define RULE_ENCRYPTED "rafs.blob.encrypted"
 #define RULE_ID "rafs.blob.id"
+#define RULE_TWICE "rafs.blob.twice"
 #define RULE_BLOB "rafs.chunk.blob"
 #define RULE_BYTES "rafs.chunk.bytes"
 #define RULE_RANGE "rafs.chunk.range"
@@ -111,6 +112,17 @@ enum lp_code lp_rafs_chunk_check(const struct lp_rafs_chunk *c, const struct lp_
 	    (stored && (c->off > stored || c->stored_bytes > stored - c->off)))
 		return lp_fail(err, LP_EFORMAT, at, RULE_RANGE,
 			       "a chunk at %" PRIu64 ", behind the end of its blob", c->off);
+	return LP_OK;
+}
+
+enum lp_code lp_rafs_blobs_check(const struct lp_rafs_blob *blob, uint32_t n, uint64_t at,
+				 struct lp_err *err)
+{
+	for (uint32_t i = 1; i < n; i++)
+		for (uint32_t k = 0; k < i; k++)
+			if (!strcmp(blob[i].id, blob[k].id))
+				return lp_fail(err, LP_EFORMAT, at, RULE_TWICE,
+					       "blobs %u and %u are both %s", k, i, blob[i].id);
 	return LP_OK;
 }
 

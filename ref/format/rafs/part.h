@@ -127,6 +127,10 @@ LP_MUST_CHECK enum lp_code lp_rafs_chunk_check(const struct lp_rafs_chunk *c,
 					       uint32_t chunk_bytes, uint64_t at,
 					       struct lp_err *err);
 
+/* Of @n blobs no two have one id.  LP_EFORMAT rafs.blob.twice at @at */
+LP_MUST_CHECK enum lp_code lp_rafs_blobs_check(const struct lp_rafs_blob *blob, uint32_t n,
+					       uint64_t at, struct lp_err *err);
+
 /* The id of a blob, from @n bytes: 1 to 64 of 0-9, a-z, A-Z, "-", "_".  LP_EFORMAT rafs.blob.id */
 LP_MUST_CHECK enum lp_code lp_rafs_id(const uint8_t *p, size_t n, uint64_t at,
 				      char out[static LP_RAFS_ID], struct lp_err *err);

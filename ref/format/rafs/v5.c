@@ -182,7 +182,7 @@ static enum lp_code read_blobs(struct lp_rafs_v5 *v, struct lp_err *err)
 		blob[i].plain_bytes = lp_le64(&c);
 		blob[i].stored_bytes = lp_le64(&c);
 	}
-	return LP_OK;
+	return lp_rafs_blobs_check(blob, (uint32_t)n, v->blobs.off, err);
 }
 
 static uint32_t table_entry(const struct lp_rafs_v5 *v, const struct lp_rafs_table *t, uint32_t i)

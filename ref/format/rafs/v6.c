@@ -227,7 +227,8 @@ static enum lp_code read_blobs(struct lp_rafs_v6 *v, struct lp_err *err)
 	for (uint32_t i = 0; i < n; i++)
 		if (read_blob(v, i, err) || check_device(v, i, err))
 			return err->code;
-	return LP_OK;
+	return lp_rafs_blobs_check((const struct lp_rafs_blob *)(const void *)v->blob.p,
+				   (uint32_t)n, v->blobs.off, err);
 }
 
 static enum lp_code read_chunks(struct lp_rafs_v6 *v, struct lp_err *err)
