@@ -168,6 +168,7 @@ static const struct edit edits[] = {
 	{5, "rafs5.inode.symlink", LINK + 136, 1, 0},
 	{5, "rafs5.inode.xattr", SMALL + 144, 4, 7},
 	{5, "rafs5.inode.xattr", SMALL + 144 + 10, 1, 'x'},
+	{5, "rafs5.xattr.key", SMALL + 144 + 4, 1, 0},
 	{5, "tar.xattr.name", SMALL + 144 + 4, 8, 0x7600002e72657375},
 	{5, "rafs.chunk.blob", BIG + 136 + 32, 4, 1},
 	{5, "rafs.chunk.flags", BIG + 136 + 36, 4, 0x21},

@@ -11,6 +11,7 @@
 #define RULE_PATH "rafs.limit.path"
 #define RULE_PREFETCH "rafs5.prefetch.inode"
 #define RULE_XATTR "rafs5.inode.xattr"
+#define RULE_KEY "rafs5.xattr.key"
 
 #define RUNS_MAX ((size_t)1 << 30)	/* bytes of numbers, ours: one for each entry */
 
@@ -82,6 +83,8 @@ static enum lp_code take_xattrs(struct telling *t, const struct lp_rafs_inode *n
 		if (!nul)
 			return lp_fail(err, LP_EFORMAT, at, RULE_XATTR,
 				       "an xattr of %u bytes that is no key and value", bytes);
+		if (nul == pair)
+			return lp_fail(err, LP_EFORMAT, at, RULE_KEY, "an xattr without a name");
 		if (lp_rafs_xattrs_add(&t->xattrs, pair, nul + 1,
 				       (size_t)(pair + bytes - nul - 1), at, err))
 			return err->code;
