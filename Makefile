@@ -141,7 +141,9 @@ check-run: lint $(PROGS) $(REPLAYS) $(RUNTESTS)
 	$(Q)python3 corpora/make.py hello small-files
 	$(Q)python3 corpora/make.py python || [ $$? -eq 3 ] # no packages: its tests are skipped
 	$(Q)BUILD=$(abspath $(B)) scripts/run-pytest.sh $(B)/e2e.xml $(E2E) >$(B)/e2e.log 2>&1
-	$(Q)scripts/sum.sh $(B)/unit.log $(B)/e2e.log
+	$(Q)$(B)/lazyconf gen --check >$(B)/gen.log || { cat $(B)/gen.log; exit 1; }
+	$(Q)$(B)/lazyconf run --gate=conformance/gates/lazypull.lock >$(B)/vectors.log 2>&1 || :
+	$(Q)scripts/sum.sh $(B)/unit.log $(B)/e2e.log $(B)/vectors.log
 
 # The end-to-end tests alone.
 e2e: $(PROGS)
