@@ -7,7 +7,7 @@
 
 static const char *const formats[] = {
 	"oci", "estargz", "zstdchunked", "rafs5", "rafs6", "erofs", "gzip", "zstd", "manifest",
-	"index", "config", "layout", "http", NULL,
+	"index", "config", "layout", "descriptor", "http", NULL,
 };
 static const char *const ops[] = {"verify", "unpack", "read", "fetch", NULL};
 static const char *const verdicts[] = {"accept", "reject", "either", NULL};

@@ -3,6 +3,7 @@
 
 #include "gen/hash.h"
 #include "gen/lex.h"
+#include "gen/pack.h"
 
 #include <openssl/sha.h>
 #include <stdio.h>
@@ -406,6 +407,30 @@ RUN(zraw)
 	return 0;
 }
 
+/* @arg with its runs made short by @pack. */
+static int pack(struct gen_run *r, const struct gen_at *at, const struct gen_value *arg,
+		size_t (*how)(const uint8_t *, size_t, uint8_t *), struct gen_value *out)
+{
+	uint8_t *p = room(r, at, gen_pack_room(arg->n), out);
+
+	if (!p)
+		return -1;
+	out->n = how(arg->p, arg->n, p);
+	return 0;
+}
+
+RUN(packed)
+{
+	(void)narg;
+	return pack(r, at, arg, gen_pack_deflate, out);
+}
+
+RUN(zpacked)
+{
+	(void)narg;
+	return pack(r, at, arg, gen_pack_zstd, out);
+}
+
 RUN(find)
 {
 	const uint8_t *p = memmem(arg[0].p, arg[0].n, arg[1].p, arg[1].n);
@@ -453,7 +478,8 @@ static const struct gen_function functions[] = {
 	{"find", 2, 2, "b", find},	 {"upper", 1, 1, "b", upper},
 	{"defined", 1, 1, "b", defined}, {"sum", 1, 1, "b", sum},
 	{"le", 1, 1, "b", le},		 {"be", 1, 1, "b", be},
-	{"xxh64", 1, 1, "b", xxh64},
+	{"xxh64", 1, 1, "b", xxh64},	 {"packed", 1, 1, "b", packed},
+	{"zpacked", 1, 1, "b", zpacked},
 };
 
 const struct gen_function *gen_function_find(const char *name)
