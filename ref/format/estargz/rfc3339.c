@@ -24,9 +24,10 @@ static int64_t number(const char **p, const char *end, int digits)
 	return v;
 }
 
+/* "T" and "Z" may be lower case. */
 static bool literal(const char **p, const char *end, char c)
 {
-	if (*p == end || (**p | 0x20) != (c | 0x20)) /* "t" and "z" may be lower case */
+	if (*p == end || (**p != c && (c < 'A' || **p != (c | 0x20))))
 		return false;
 	++*p;
 	return true;
@@ -82,8 +83,9 @@ static bool parse_fraction(const char **p, const char *end, uint32_t *ns)
 	uint32_t v = 0;
 	int digits = 0;
 
-	for (; *p != end && **p >= '0' && **p <= '9' && digits < 9; ++*p, digits++)
-		v = v * 10 + (uint32_t)(**p - '0');
+	for (; *p != end && **p >= '0' && **p <= '9'; ++*p, digits++)
+		if (digits < 9) /* there may be more: what is less than a nanosecond goes */
+			v = v * 10 + (uint32_t)(**p - '0');
 	if (!digits)
 		return false;
 	for (; digits < 9; digits++)
