@@ -98,6 +98,9 @@ static enum lp_code read_header(const uint8_t *raw, uint64_t at, uint64_t *bytes
 		err->at = at;
 		return lp_within(err, "the TOC's tar header");
 	}
+	if (strcmp(e.path, LP_TOC_NAME) != 0)
+		return lp_fail(err, LP_EFORMAT, at, RULE_NAME,
+			       "the name of the TOC's entry has a prefix: %.200s", e.path);
 	*bytes = e.size;
 	return LP_OK;
 }
