@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "oci/descriptor.h"
 
+#include "base/base64.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 #define RULE_OBJECT "oci.descriptor.object"
@@ -8,6 +11,10 @@
 #define RULE_DIGEST "oci.descriptor.digest"
 #define RULE_SIZE "oci.descriptor.size"
 #define RULE_NOTES "oci.descriptor.annotations"
+#define RULE_URLS "oci.descriptor.urls"
+#define RULE_DATA "oci.descriptor.data"
+#define RULE_DATA_EQUAL "oci.descriptor.data-equal"
+#define RULE_ARTIFACT "oci.descriptor.artifact-type"
 
 #define OCI "application/vnd.oci.image."
 #define DOCKER "application/vnd.docker."
@@ -33,6 +40,9 @@ static const struct {
 	{OCI "layer.nondistributable.v1.tar+zstd", NULL, LP_MEDIA_LAYER_ZSTD},
 	{"application/vnd.oci.empty.v1+json", NULL, LP_MEDIA_EMPTY},
 };
+
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS "0123456789"
 
 #define NTYPES (sizeof(types) / sizeof(types[0]))
 
@@ -61,10 +71,9 @@ const char *lp_media_name(const char *media_type)
 }
 
 /* RFC 6838, 4.2: two names of letters, digits and "!#$&-^_.+", with a slash between them. */
-static bool is_media_type(const char *s)
+bool lp_media_valid(const char *s)
 {
-	static const char chars[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				    "!#$&-^_.+";
+	static const char chars[] = LETTERS DIGITS "!#$&-^_.+";
 	size_t type = strspn(s, chars), rest = s[type] == '/' ? strspn(s + type + 1, chars) : 0;
 
 	return type && rest && !s[type + 1 + rest] && type + 1 + rest < LP_MEDIA_TYPE;
@@ -86,6 +95,78 @@ enum lp_code lp_notes_parse(const json_t *o, const char *rule, json_t **out, str
 	return LP_OK;
 }
 
+/* RFC 3986: a scheme, then characters that a URI has; brackets only around an address. */
+static bool is_uri(const char *s)
+{
+	static const char hex[] = DIGITS "abcdefABCDEF";
+	size_t scheme = strspn(s, LETTERS DIGITS "+-.");
+	const char *open = strchr(s, '['), *close = strchr(s, ']');
+
+	if (!scheme || !strchr(LETTERS, *s) || s[scheme] != ':')
+		return false;
+	if (!open != !close || (open && (open > close || strchr(open + 1, '[') ||
+					 strchr(close + 1, ']'))))
+		return false;
+	for (s += scheme; *(s += strspn(s, LETTERS DIGITS "-._~:/?#[]@!$&'()*+,;=")); s += 3)
+		if (*s != '%' || strspn(s + 1, hex) < 2)
+			return false;
+	return true;
+}
+
+static enum lp_code check_urls(const json_t *o, struct lp_err *err)
+{
+	json_t *urls, *url;
+	size_t i;
+
+	if (lp_json_child(o, "urls", JSON_ARRAY, LP_JSON_OPTIONAL, RULE_URLS, &urls, err))
+		return err->code;
+	json_array_foreach(urls, i, url)
+		if (!json_is_string(url) || !is_uri(json_string_value(url)))
+			return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_URLS,
+				       "url %zu is not a URI", i);
+	return LP_OK;
+}
+
+/* Data inside the descriptor is what it describes. */
+static enum lp_code check_data(const json_t *o, const struct lp_descriptor *d,
+			       struct lp_err *err)
+{
+	LP_AUTO(lp_buf_free) struct lp_buf data = {0};
+	struct lp_digest got;
+	const char *text;
+	size_t n;
+
+	if (lp_json_string(o, "data", LP_JSON_OPTIONAL, RULE_DATA, &text, err))
+		return err->code;
+	if (!text)
+		return LP_OK;
+	n = strlen(text);
+	if (lp_buf_reserve(&data, n + 1, SIZE_MAX, err))
+		return err->code;
+	if (!lp_base64_decode(text, n, data.p, &n))
+		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_DATA, "data is not base64");
+	if (n != d->bytes)
+		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_DATA_EQUAL,
+			       "data of %zu bytes, the size is %llu", n,
+			       (unsigned long long)d->bytes);
+	lp_digest_of(d->digest.alg, data.p, n, &got);
+	return lp_digest_check(&got, &d->digest, LP_NO_OFFSET, RULE_DATA_EQUAL, "data", err);
+}
+
+/* Members that no image needs: what is there must be right. */
+static enum lp_code check_others(const json_t *o, const struct lp_descriptor *d,
+				 struct lp_err *err)
+{
+	const char *type;
+
+	if (lp_json_string(o, "artifactType", LP_JSON_OPTIONAL, RULE_ARTIFACT, &type, err))
+		return err->code;
+	if (type && !lp_media_valid(type))
+		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_ARTIFACT,
+			       "artifactType \"%.100s\" is not a media type", type);
+	return check_urls(o, err) || check_data(o, d, err) ? err->code : LP_OK;
+}
+
 enum lp_code lp_descriptor_parse(const json_t *o, struct lp_descriptor *out, struct lp_err *err)
 {
 	struct lp_descriptor d = {0};
@@ -99,10 +180,10 @@ enum lp_code lp_descriptor_parse(const json_t *o, struct lp_descriptor *out, str
 	    lp_json_digest(o, "digest", LP_JSON_REQUIRED, RULE_DIGEST, &d.digest, err) ||
 	    lp_json_u64(o, "size", LP_JSON_REQUIRED, RULE_SIZE, &d.bytes, err))
 		return err->code;
-	if (!is_media_type(type))
+	if (!lp_media_valid(type))
 		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_MEDIA_TYPE,
 			       "\"%.100s\" is not a media type", type);
-	if (lp_notes_parse(o, RULE_NOTES, &d.notes, err))
+	if (check_others(o, &d, err) || lp_notes_parse(o, RULE_NOTES, &d.notes, err))
 		return err->code;
 	memcpy(d.media_type, type, strlen(type));
 	*out = d;

@@ -68,6 +68,9 @@ enum lp_media {
 	LP_MEDIA_EMPTY,
 };
 
+/* Is it a media type by its grammar?  RFC 6838, 4.2 */
+bool lp_media_valid(const char *text);
+
 enum lp_media lp_media_of(const char *media_type);
 
 /* OCI's name of one of Docker's media types; every other one as it is. */

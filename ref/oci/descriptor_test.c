@@ -10,6 +10,8 @@
 #define X16 "xxxxxxxxxxxxxxxx"
 #define X128 X16 X16 X16 X16 X16 X16 X16 X16
 
+#define HELLO "\"sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824\""
+
 static const struct {
 	const char *text;
 	enum lp_code want;
@@ -19,6 +21,23 @@ static const struct {
 	{"{" TAR ",\"digest\":" SHA ",\"size\":0,\"annotations\":null,\"new\":[1]}", LP_OK, NULL},
 	{"{" TAR ",\"digest\":" SHA ",\"size\":9223372036854775807}", LP_OK, NULL},
 	{"{" TAR ",\"digest\":" SHA ",\"size\":1,\"annotations\":{\"a\":\"b\"}}", LP_OK, NULL},
+	{"{" TAR ",\"digest\":" SHA ",\"size\":1,\"urls\":[\"https://[::1]:5000/a?b=%20#c\"]}", LP_OK,
+	 NULL},
+	{"{" TAR ",\"digest\":" HELLO ",\"size\":5,\"data\":\"aGVsbG8=\"}", LP_OK, NULL},
+	{"{" TAR ",\"digest\":" SHA ",\"size\":5,\"data\":\"aGVsbG8=\"}", LP_EDIGEST,
+	 "oci.descriptor.data-equal"},
+	{"{" TAR ",\"digest\":" HELLO ",\"size\":4,\"data\":\"aGVsbG8=\"}", LP_EFORMAT,
+	 "oci.descriptor.data-equal"},
+	{"{" TAR ",\"digest\":" HELLO ",\"size\":5,\"data\":\"aGVsbG8\"}", LP_EFORMAT,
+	 "oci.descriptor.data"},
+	{"{" TAR ",\"digest\":" SHA ",\"size\":1,\"urls\":[\"a b:\"]}", LP_EFORMAT,
+	 "oci.descriptor.urls"},
+	{"{" TAR ",\"digest\":" SHA ",\"size\":1,\"urls\":[\"x://%z0\"]}", LP_EFORMAT,
+	 "oci.descriptor.urls"},
+	{"{" TAR ",\"digest\":" SHA ",\"size\":1,\"urls\":[\"x://[a\"]}", LP_EFORMAT,
+	 "oci.descriptor.urls"},
+	{"{" TAR ",\"digest\":" SHA ",\"size\":1,\"artifactType\":\"a\"}", LP_EFORMAT,
+	 "oci.descriptor.artifact-type"},
 	{"[]", LP_EFORMAT, "oci.descriptor.object"},
 	{"{}", LP_EFORMAT, "oci.descriptor.media-type"},
 	{"{\"mediaType\":7,\"digest\":" SHA ",\"size\":7}", LP_EFORMAT, "oci.descriptor.media-type"},

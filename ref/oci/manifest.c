@@ -58,9 +58,9 @@ static enum lp_code parse_artifact(const json_t *doc, struct lp_manifest *m, str
 	    lp_json_child(doc, "subject", JSON_OBJECT, LP_JSON_OPTIONAL, RULE_SUBJECT, &subject,
 			  err))
 		return err->code;
-	if (type && (!*type || strlen(type) >= sizeof(m->artifact_type)))
+	if (type && (!lp_media_valid(type) || strlen(type) >= sizeof(m->artifact_type)))
 		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_ARTIFACT,
-			       "an artifactType of %zu characters", strlen(type));
+			       "artifactType \"%.100s\" is not a media type", type);
 	snprintf(m->artifact_type, sizeof(m->artifact_type), "%s", type ? type : "");
 	if (subject && lp_descriptor_parse(subject, &m->subject, err))
 		return lp_within(err, "subject");
