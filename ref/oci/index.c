@@ -7,8 +7,37 @@
 #define RULE_MANIFESTS "oci.index.manifests"
 #define RULE_PLATFORM "oci.index.platform"
 #define RULE_ARTIFACT "oci.index.artifact-type"
+#define RULE_GRAMMAR "oci.index.artifact-grammar"
+#define RULE_MEDIA_TYPE "oci.index.media-type"
+#define RULE_SUBJECT "oci.index.subject"
+#define RULE_NOTES "oci.index.annotations"
 
 #define MEDIA_INDEX "application/vnd.oci.image.index.v1+json"
+
+/* Members that no image needs: what is there must be right. */
+static enum lp_code check_others(const json_t *doc, struct lp_err *err)
+{
+	LP_AUTO(lp_json_free) json_t *notes = NULL;
+	LP_AUTO(lp_descriptor_free) struct lp_descriptor d = {.bytes = 0};
+	const char *said, *type;
+	json_t *subject;
+
+	if (lp_json_string(doc, "mediaType", LP_JSON_OPTIONAL, RULE_MEDIA_TYPE, &said, err) ||
+	    lp_json_string(doc, "artifactType", LP_JSON_OPTIONAL, RULE_GRAMMAR, &type, err) ||
+	    lp_json_child(doc, "subject", JSON_OBJECT, LP_JSON_OPTIONAL, RULE_SUBJECT, &subject,
+			  err) ||
+	    lp_notes_parse(doc, RULE_NOTES, &notes, err))
+		return err->code;
+	if (said && lp_media_of(said) != LP_MEDIA_INDEX)
+		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_MEDIA_TYPE,
+			       "\"%.100s\" is not an image index", said);
+	if (type && !lp_media_valid(type))
+		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_GRAMMAR,
+			       "artifactType \"%.100s\" is not a media type", type);
+	if (subject && lp_descriptor_parse(subject, &d, err))
+		return lp_within(err, "subject");
+	return LP_OK;
+}
 
 enum lp_code lp_index_parse(const void *p, size_t n, const char *media_type, struct lp_index *out,
 			    struct lp_err *err)
@@ -20,7 +49,8 @@ enum lp_code lp_index_parse(const void *p, size_t n, const char *media_type, str
 	*out = ix;
 	if (lp_document_parse(p, n, media_type, &ix.document, &kind, &name, err) ||
 	    lp_json_child(ix.document, "manifests", JSON_ARRAY, LP_JSON_REQUIRED, RULE_MANIFESTS,
-			  &ix.entries, err))
+			  &ix.entries, err) ||
+	    check_others(ix.document, err))
 		return err->code;
 	*out = ix;
 	ix.document = NULL;
