@@ -407,28 +407,26 @@ RUN(zraw)
 	return 0;
 }
 
-/* @arg with its runs made short by @pack. */
-static int pack(struct gen_run *r, const struct gen_at *at, const struct gen_value *arg,
-		size_t (*how)(const uint8_t *, size_t, uint8_t *), struct gen_value *out)
+RUN(packed)
 {
 	uint8_t *p = room(r, at, gen_pack_room(arg->n), out);
 
+	(void)narg;
 	if (!p)
 		return -1;
-	out->n = how(arg->p, arg->n, p);
+	out->n = gen_pack_deflate(arg->p, arg->n, p);
 	return 0;
-}
-
-RUN(packed)
-{
-	(void)narg;
-	return pack(r, at, arg, gen_pack_deflate, out);
 }
 
 RUN(zpacked)
 {
+	uint8_t *p = room(r, at, gen_pack_room(arg->n), out);
+
 	(void)narg;
-	return pack(r, at, arg, gen_pack_zstd, out);
+	if (!p)
+		return -1;
+	out->n = gen_pack_zstd(arg->p, arg->n, p);
+	return 0;
 }
 
 RUN(find)

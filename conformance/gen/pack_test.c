@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* pack_test - what zlib and libzstd make of packed bytes, around the lengths of copies and blocks. */
+/* pack_test - zlib and libzstd take packed bytes back, around the lengths of copies and blocks. */
 #include "gen/pack.h"
 
 #include "testing/test.h"
@@ -8,8 +8,10 @@
 #include <zlib.h>
 #include <zstd.h>
 
-static const size_t lengths[] = {0, 1, 2, 3, 4, 7, 8, 9, 10, 11, 12, 18, 19, 258, 259, 260, 261, 262,
-				 512, 1000, 131072, 131073, 300000};
+static const size_t lengths[] = {
+	0, 1, 2, 3, 4, 7, 8, 9, 10, 11, 12, 18, 19, 258, 259, 260, 261, 262, 512, 1000, 131072, 131073,
+	300000,
+};
 
 static const size_t runs[] = {1, 2, 3, 7, 8, 9, 300, 200000};
 
