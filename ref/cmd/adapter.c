@@ -26,7 +26,7 @@ enum { ACCEPT = 0, REJECT = 1, UNSUPPORTED = 2, ERROR = 3 };
 
 static const char *const outcomes[] = {"accept", "reject", "unsupported", "error"};
 static const char *const features[] = {"full", "lz4", "blake3", "zran", "whiteouts", "xattrs",
-				       NULL};
+				       "clause-ids", NULL};
 
 /* Set @key of @o to @value, which may be NULL: memory ran out. */
 static enum lp_code set(json_t *o, const char *key, json_t *value, struct lp_err *err)
