@@ -12,6 +12,8 @@
 #define RULE_BYTES "registry.blob.bytes"
 #define RULE_ENCODING "registry.blob.encoding"
 #define RULE_LIMIT "registry.document.limit"
+#define RULE_STATUS "registry.pull.status"
+#define RULE_SHORT "registry.body.short"
 #define ERROR_BODY_MAX 65536	/* bytes, ours: a longer page is cut off with its connection */
 
 const char *lp_answer_field(const struct lp_exchange *x, const char *name, size_t i)
@@ -94,6 +96,28 @@ static enum lp_code check_whole(struct lp_exchange *x, struct lp_err *err)
 	return LP_OK;
 }
 
+/* Distribution-spec, "Pulling manifests": only 200 is the manifest. */
+static enum lp_code check_document(struct lp_exchange *x, struct lp_err *err)
+{
+	x->answer.left = x->bytes;
+	if (x->method != LP_GET || x->answer.status == 200)
+		return LP_OK;
+	x->answer.again = false;
+	return lp_fail(err, LP_EREMOTE, LP_NO_OFFSET, RULE_STATUS, "status %ld is no document",
+		       x->answer.status);
+}
+
+/* RFC 9112, 6.3: lengths that differ leave the body without an end. */
+static bool two_lengths(const struct lp_exchange *x)
+{
+	const char *first = lp_answer_field(x, "Content-Length", 0), *next;
+
+	for (size_t i = 1; (next = lp_answer_field(x, "Content-Length", i)); i++)
+		if (strcmp(first, next))
+			return true;
+	return false;
+}
+
 static enum lp_code check_head(struct lp_exchange *x, struct lp_err *err)
 {
 	const char *encoding = lp_answer_field(x, "Content-Encoding", 0);
@@ -103,10 +127,11 @@ static enum lp_code check_head(struct lp_exchange *x, struct lp_err *err)
 	if (encoding && strcasecmp(encoding, "identity"))
 		return lp_fail(err, LP_EREMOTE, LP_NO_OFFSET, RULE_ENCODING,
 			       "it came with Content-Encoding \"%.30s\"", encoding);
-	if (x->shape == LP_DOCUMENT) {
-		x->answer.left = x->bytes;
-		return LP_OK;
-	}
+	if (two_lengths(x))
+		return lp_fail(err, LP_EREMOTE, LP_NO_OFFSET, RULE_SHORT,
+			       "it came with two Content-Length that differ");
+	if (x->shape == LP_DOCUMENT)
+		return check_document(x, err);
 	if (status == 206 && asked)
 		return check_part(x, err);
 	if (status == 200)

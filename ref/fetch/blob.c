@@ -199,7 +199,8 @@ static enum lp_code read_range(struct lp_source *source, uint64_t off, void *p, 
 {
 	struct blob *b = source->state;
 	struct once o = {
-		.f = {.blob = b->digest, .off = off, .bytes = n, .p = p, .done = wake},
+		.f = {.blob = b->digest, .off = off, .bytes = n, .p = p, .done = wake,
+		      .total = source->bytes},
 		.lock = PTHREAD_MUTEX_INITIALIZER, .change = PTHREAD_COND_INITIALIZER, .err = err,
 	};
 

@@ -295,6 +295,33 @@ static void error_words(const struct lp_answer *a, char *out, size_t max)
 			*p = '?';
 }
 
+/* The clause that a status other than of success means. */
+static const char *status_rule(const struct lp_exchange *x)
+{
+	bool blob = strstr(x->path, "/blobs/") != NULL;
+	long status = x->answer.status;
+
+	if (x->method != LP_GET && x->method != LP_HEAD)
+		return NULL;
+	if (x->path[0] != '/')
+		return "registry.auth.token";
+	if (status == 404)
+		return blob ? "registry.pull.blob-missing" : "registry.pull.missing";
+	if (status == 429 || status == 503)
+		return "registry.pull.too-many";
+	if (status / 100 == 3)
+		return "registry.redirect.location";
+	return blob ? "registry.pull.blob-status" : "registry.pull.status";
+}
+
+/* The clause that a failure of the connection means. */
+static const char *connection_rule(const struct lp_exchange *x, CURLcode rc)
+{
+	if (rc == CURLE_PEER_FAILED_VERIFICATION || rc == CURLE_SSL_CONNECT_ERROR)
+		return "registry.transport.tls";
+	return x->answer.bytes ? "registry.body.short" : "registry.transport.reset";
+}
+
 /* The error that the latest attempt stands for. */
 static void describe(struct lp_exchange *x, CURLcode rc, struct lp_err *err)
 {
@@ -311,12 +338,13 @@ static void describe(struct lp_exchange *x, CURLcode rc, struct lp_err *err)
 			"%s: nothing came for %u ms", name, x->stall_ms);
 	} else if (a->status && a->status / 100 != 2) {
 		error_words(a, words, sizeof(words));
-		lp_fail(err, a->status == 404 ? LP_EMISSING : LP_EREMOTE, LP_NO_OFFSET, NULL,
-			"%s: status %ld%s", name, a->status, words);
+		lp_fail(err, a->status == 404 ? LP_EMISSING : LP_EREMOTE, LP_NO_OFFSET,
+			status_rule(x), "%s: status %ld%s", name, a->status, words);
 		err->sys = (int)a->status;
 	} else if (rc) {
 		what = a->detail[0] ? a->detail : curl_easy_strerror(rc);
-		lp_fail(err, LP_EREMOTE, LP_NO_OFFSET, NULL, "%s: %s", name, what);
+		lp_fail(err, LP_EREMOTE, LP_NO_OFFSET, connection_rule(x, rc), "%s: %s", name,
+			what);
 	} else {
 		lp_fail(err, LP_ESHORT, x->off + x->have, "registry.blob.bytes",
 			"%s: the answer ends %llu bytes early", name,

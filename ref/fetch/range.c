@@ -143,6 +143,7 @@ void lp_range_begin(struct lp_registry *r, struct lp_fetch *f)
 	g->x.blob = f->blob;
 	g->x.off = f->off;
 	g->x.bytes = f->bytes;
+	g->x.total = f->total;
 	g->x.origin_only = f->origin_only;
 	g->x.weight = weight[f->priority];
 	g->x.limited = low;

@@ -89,6 +89,7 @@ struct lp_fetch {
 	struct lp_digest blob;
 	uint64_t off;
 	size_t bytes;
+	uint64_t total;		/* of the blob, 0: not known: an answer must not say another */
 	/*
 	 * Background: how far from off on the request may go, if more than bytes.  Later fetches
 	 * that begin where this one ends get the next bytes of its answer, which waits for them,

@@ -141,6 +141,7 @@ static enum lp_start start(struct lp_feed *f, uint32_t i, const struct lp_span *
 	g->fetch.off = s->off;
 	g->fetch.bytes = (size_t)room;
 	g->fetch.origin_only = again;
+	g->fetch.total = f->d->table.layer.blob_bytes;
 	if (kind == LP_BACKGROUND && !big && !again && f->r && is_quiet(f))
 		g->fetch.reach = lp_span_reach(f, s);
 	g->fetch.progress = on_progress;
