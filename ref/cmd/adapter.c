@@ -142,6 +142,8 @@ static enum lp_code answer(const struct lp_ask *a, struct lp_verdict *v, json_t 
 
 	*status = !code ? ACCEPT : v->unsupported ? UNSUPPORTED : lp_judge_rejects(&why) ? REJECT
 											: ERROR;
+	if (v->stats && set(to, "stats", json_incref(v->stats), err))
+		return err->code;
 	return code ? refuse(to, *status, &why, err) : accept(to, a, v, err);
 }
 

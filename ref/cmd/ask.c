@@ -84,7 +84,9 @@ static enum lp_code check(const struct lp_ask *a, struct lp_err *err)
 		if (!a->input[i].value)
 			return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL, "no input %zu of %zu", i,
 				       a->ninput);
-	return a->ninput ? LP_OK : lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL, "no input");
+	if (!a->ninput && strcmp(a->format, "http") != 0)
+		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL, "no input");
+	return LP_OK;
 }
 
 enum lp_code lp_ask_argv(struct lp_ask *a, int argc, char **argv, struct lp_err *err)

@@ -4,6 +4,7 @@
 #include "cmd/dest.h"
 #include "cmd/documents.h"
 #include "cmd/inputs.h"
+#include "cmd/remote.h"
 #include "image/agree.h"
 #include "mount/extract.h"
 
@@ -19,9 +20,9 @@
 
 const char *const lp_judge_formats[] = {
 	"oci", "estargz", "zstdchunked", "rafs5", "rafs6", "erofs", "gzip", "zstd",
-	"manifest", "index", "config", "layout", "descriptor", NULL,
+	"manifest", "index", "config", "layout", "descriptor", "http", NULL,
 };
-const char *const lp_judge_ops[] = {"verify", "list", "read", "unpack", NULL};
+const char *const lp_judge_ops[] = {"verify", "list", "read", "unpack", "fetch", NULL};
 
 /* A request on its way. */
 struct job {
@@ -29,18 +30,21 @@ struct job {
 	struct lp_verdict *v;
 	struct lp_inputs in;
 	struct lp_whole whole;
+	struct lp_remote remote;
 };
 
 static void job_free(struct job *j)
 {
 	lp_whole_free(&j->whole);
 	lp_inputs_free(&j->in);
+	lp_remote_free(&j->remote);
 }
 
 void lp_verdict_free(struct lp_verdict *v)
 {
 	lp_buf_free(&v->text);
 	lp_json_free(&v->ranges);
+	lp_json_free(&v->stats);
 }
 
 static enum lp_code decline(struct job *j, const char *what, struct lp_err *err)
@@ -271,6 +275,33 @@ static enum lp_code judge_tree(struct job *j, const struct lp_format *f, struct 
 	return act(j, err);
 }
 
+/* A layer at a registry: only what is needed of it is asked for. */
+static enum lp_code fetch(struct job *j, const struct lp_format *f, struct lp_err *err)
+{
+	const struct lp_open_options options = {.allow_unverified = false};
+
+	j->in.n = 1;
+	if (lp_remote_open(&j->remote, j->ask, j->in.blob, err) || describe(j, f, err) ||
+	    (f->stream && lp_remote_stream(&j->remote, j->in.blob, err)) ||
+	    lp_whole_open(&j->whole, f, j->in.blob, 1, &options, err) ||
+	    (!f->stream && lp_remote_frames(&j->remote, &j->whole, err)))
+		return err->code;
+	return verify(j, err);
+}
+
+static enum lp_code judge_remote(struct job *j, struct lp_err *err)
+{
+	const char *layer = lp_ask_arg(j->ask, "layer_format");
+	const struct lp_format *f = lp_format_named(layer ? layer : "estargz");
+	enum lp_code code;
+
+	if (!f || f->image)
+		return decline(j, j->ask->op, err);
+	code = fetch(j, f, err);
+	j->v->stats = lp_remote_stats(&j->remote);
+	return code;
+}
+
 /* A compressed stream, decoded to its end. */
 static enum lp_code judge_codec(struct job *j, const struct lp_codec *codec, struct lp_err *err)
 {
@@ -314,6 +345,7 @@ enum lp_code lp_judge(const struct lp_ask *a, struct lp_verdict *v, struct lp_er
 
 	for (size_t i = 0; lp_judge_ops[i]; i++)
 		known = known || !strcmp(a->op, lp_judge_ops[i]);
+	known = known && !strcmp(a->op, "fetch") == !strcmp(a->format, "http");
 	for (size_t i = 0; known && i < sizeof(trees) / sizeof(trees[0]); i++)
 		if (!strcmp(trees[i].name, a->format)) {
 			const char *format = trees[i].format;
@@ -322,6 +354,8 @@ enum lp_code lp_judge(const struct lp_ask *a, struct lp_verdict *v, struct lp_er
 				return err->code;
 			return judge_tree(&j, format ? lp_format_named(format) : NULL, err);
 		}
+	if (known && !strcmp(a->format, "http"))
+		return judge_remote(&j, err);
 	if (!known || (!kind && !codec))
 		return decline(&j, a->op, err);
 	if (lp_inputs_open(&j.in, a, kind ? kind->digest : RULE_BLOB, err))
@@ -338,6 +372,7 @@ bool lp_judge_rejects(const struct lp_err *err)
 	case LP_EDIGEST:
 	case LP_EUNSUP:
 	case LP_ELIMIT:
+	case LP_EREMOTE:
 		return true;
 	default:
 		return err->code == LP_EMISSING && err->rule;

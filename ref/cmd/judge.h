@@ -18,6 +18,7 @@ struct lp_verdict {
 	struct lp_digest plain;	/* of a decoded stream; LP_NO_DIGEST: it was none */
 	uint64_t released;	/* bytes of contents that were given to somebody */
 	json_t *ranges;		/* of `read`; owned */
+	json_t *stats;		/* of `fetch`; owned */
 	bool unsupported;	/* we do not do what is asked; the error says what */
 };
 

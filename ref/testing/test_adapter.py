@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import socket
 import subprocess
 
 import embedded
@@ -46,7 +47,7 @@ def test_hello(served):
     said = json.loads(text)
     assert status == 0 and said == served.ask("hello")
     assert said["protocol"] == 1 and said["tree"] and said["phases"]
-    assert {v.form for v in ALL.values()} == set(said["formats"])
+    assert {v.form for v in ALL.values()} | {"http"} == set(said["formats"])
     assert said["policies"]["policy.name.parent"] == "strip"
 
 
@@ -369,3 +370,20 @@ def test_the_template(tmp_path):
     assert ask("verify", "--in=/no/such", "--format=oci")[0] == 3
     assert ask("verify", f"--in={tmp_path}/layer", "--format=rafs5")[0] == 2
     assert ask("hello")[1]["protocol"] == 1
+
+
+def test_fetch_makes_no_sense_without_a_place(served):
+    for args in ({}, {"url": "ftp://127.0.0.1/x"}, {"url": "http://h/v2/t/blobs/sha256:" + "0" * 64,
+                                                      "image": "127.0.0.1:1/t:1"},
+                 {"image": "127.0.0.1:1/t:1", "read_timeout_ms": "soon"}):
+        got = served.ask("fetch", "http", **args)
+        assert got["outcome"] == "error", (args, got)
+    assert served.ask("verify", "http", url="http://x")["outcome"] == "unsupported"
+
+
+def test_fetch_from_nobody_is_a_rejection(served):
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        got = served.ask("fetch", "http", image=f"127.0.0.1:{nobody.getsockname()[1]}/t:1")
+    assert (got["outcome"], got["phase"]) == ("reject", "transport"), got
+    assert got["stats"] == {"requests": 3, "bytes_fetched": 0}
