@@ -28,7 +28,7 @@ STD  := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Iref -Ibench -Iconformanc
         -isystem /usr/include/fuse3
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef \
         -Werror -Wformat=2 -Wcast-qual -Wpointer-arith -Wwrite-strings -Wimplicit-fallthrough
-LIBS := -lfuse3 -lcurl -lmicrohttpd -ljansson -lcrypto -ldeflate -lisal -lzstd -llz4 -lz -lseccomp \
+LIBS := -lfuse3 -lcurl -lmicrohttpd -ljansson -lssl -lcrypto -ldeflate -lisal -lzstd -llz4 -lz -lseccomp \
         -lpthread -lm
 
 Q   := $(if $(filter 1,$(V)),,@)
@@ -115,7 +115,7 @@ $(filter $(B)/ref/%,$(RUNTESTS)): %: %.o $(TORTURE) $(B)/libref.a ; $(link)
 $(filter $(B)/bench/%,$(RUNTESTS)): %: %.o $(TORTURE) $(B)/libbench.a $(B)/libref.a ; $(link)
 $(filter $(B)/conformance/%,$(RUNTESTS)): %: %.o $(TORTURE) $(B)/libconf.a $(B)/libref.a ; $(link)
 $(filter $(B)/ref/%,$(REPLAYS)): %: %.o $(B)/ref/testing/replay.o $(B)/libref.a ; $(link)
-$(filter $(B)/conformance/%,$(REPLAYS)): %: %.o $(B)/ref/testing/replay.o $(B)/libconf.a ; $(link)
+$(filter $(B)/conformance/%,$(REPLAYS)): %: %.o $(B)/ref/testing/replay.o $(B)/libconf.a $(B)/libref.a ; $(link)
 
 -include $(patsubst %.c,$(B)/%.d,$(SRC))
 

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "run/stage.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -320,13 +321,20 @@ static enum lp_code ask_b(struct lc_session *s, const struct gen_vector *v, cons
 static enum lp_code ask(struct lc_session *s, const struct gen_vector *v, struct lc_seen *out,
 			struct lp_err *err)
 {
+	LP_AUTO(lc_stage_free) struct lc_stage stage = {.value = NULL};
+	bool http = !strcmp(v->format, "http");
 	struct lc_box b;
 	uint64_t began;
 
-	if (next_box(s, v, &b, err))
+	if ((http && lc_stage_open(&stage, v, err)) ||
+	    next_box(s, http ? &stage.boxed : v, &b, err) ||
+	    (http && lc_stage_fill(&stage, b.dir, err)))
 		return err->code;
+	v = http ? &stage.asked : v;
 	began = lp_now_ns();
 	if (s->serve ? ask_b(s, v, &b, out, err) : ask_a(s, v, &b, out, err))
+		return err->code;
+	if (http && lc_stage_end(&stage, out->traffic, sizeof(out->traffic), err))
 		return err->code;
 	out->ns = lp_now_ns() - began;
 	out->escaped = lc_box_escaped(&b) || (*s->home.dir && lc_box_escaped(&s->home));

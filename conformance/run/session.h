@@ -17,6 +17,7 @@ struct lc_seen {
 	enum lc_class trouble;	/* LC_PASS: none, and @answer counts */
 	bool escaped;		/* something was changed that must not be */
 	char why[200];		/* of the trouble */
+	char traffic[200];	/* what its requests must not have been, or "" */
 	struct lc_answer answer;
 	uint64_t ns;		/* from question to answer */
 };

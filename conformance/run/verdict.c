@@ -159,6 +159,8 @@ void lc_judge(const struct lc_case *c, const struct lc_seen *s, struct lc_verdic
 		say(out, s->trouble, "%s", s->why);
 	else if (a->outcome == LC_CANNOT)
 		say(out, LC_UNSUPPORTED, "%s", a->detail);
+	else if (*s->traffic)
+		say(out, LC_FAIL, "%s", s->traffic);
 	else if (!strcmp(c->v->verdict, "accept"))
 		judge_accept(c, a, out);
 	else if (!strcmp(c->v->verdict, "reject"))
