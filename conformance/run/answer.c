@@ -69,7 +69,8 @@ static enum lp_code take_tree(const json_t *o, const char *dir, struct lc_answer
 	struct lp_digest d;
 	const char *file;
 
-	if (take_text(o, "tree_sha256", out->tree, sizeof(out->tree), err) ||
+	if (take_text(o, json_object_get(o, "plain_sha256") ? "plain_sha256" : "tree_sha256",
+		      out->tree, sizeof(out->tree), err) ||
 	    lp_json_string(o, "tree", LP_JSON_OPTIONAL, RULE, &file, err))
 		return err->code;
 	if (*out->tree || !file)

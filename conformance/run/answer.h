@@ -15,7 +15,7 @@ struct lc_answer {
 	char phase[24];		/* or "" */
 	char code[96];		/* clause id, or "" */
 	char detail[160];	/* or "" */
-	char tree[65];		/* SHA-256 of the canonical tree, or "" */
+	char tree[65];		/* SHA-256 of the canonical tree, or of the plain bytes, or "" */
 	uint64_t released;	/* bytes of content handed out that no digest vouched for */
 };
 

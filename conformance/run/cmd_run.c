@@ -82,14 +82,12 @@ static void free_trial(struct trial *t)
 
 static enum lp_code load(struct trial *t, const struct lc_selection *what, struct lp_err *err)
 {
-	char program[PATH_MAX], peers[PATH_MAX + 32];
-	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	char program[PATH_MAX], peers[PATH_MAX];
 	struct lc_where where;
 	size_t n;
 
 	lc_suite_program_dir(program);
-	snprintf(peers, sizeof(peers), "%s%s/lazypull/peers/bin", cache ? cache : home ? home : "",
-		 cache ? "" : "/.cache");
+	lc_suite_peers_dir(peers);
 	if (lc_suite_load(&t->suite, t->args->suite, err))
 		return err->code;
 	where = (struct lc_where){t->suite.dir, t->args->build ? t->args->build : program,

@@ -14,5 +14,6 @@ int lc_cmd_list(int argc, char **argv);
 int lc_cmd_report(int argc, char **argv);
 int lc_cmd_run(int argc, char **argv);
 int lc_cmd_serve(int argc, char **argv);
+int lc_cmd_sweep(int argc, char **argv);
 
 #endif

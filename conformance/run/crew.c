@@ -21,6 +21,13 @@ struct worker {
 	struct lp_err err;
 };
 
+static enum lp_code ask_one(struct lc_crew *c, struct lc_session *s, size_t i, struct lp_err *err)
+{
+	if (c->task)
+		return c->task(c->arg, s, i, err);
+	return lc_session_ask(s, &c->set->v[i], &c->seen[i], err);
+}
+
 static enum lp_code ask_all(struct lc_crew *c, struct lc_session *s, struct lp_err *err)
 {
 	while (!c->stop) {
@@ -28,7 +35,7 @@ static enum lp_code ask_all(struct lc_crew *c, struct lc_session *s, struct lp_e
 
 		if (i >= c->n)
 			return LP_OK;
-		if (lc_session_ask(s, &c->set->v[c->order[i]], &c->seen[c->order[i]], err))
+		if (ask_one(c, s, c->order[i], err))
 			return err->code;
 	}
 	return LP_OK;
@@ -56,7 +63,7 @@ static void *work(void *arg)
 
 static enum lp_code start(struct lc_crew *c, struct worker *w, size_t i, struct lp_err *err)
 {
-	*w = (struct worker){.crew = c, .hello = c->seen == NULL};
+	*w = (struct worker){.crew = c, .hello = !c->seen && !c->task};
 	snprintf(w->dir, sizeof(w->dir), "%s/%zu", c->dir, i);
 	if (mkdir(w->dir, 0755) && errno != EEXIST)
 		return lp_fail_errno(err, "mkdir %s", w->dir);

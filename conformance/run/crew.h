@@ -19,6 +19,10 @@ struct lc_crew {
 	size_t n;
 	struct lc_seen *seen;		/* [set->n]: results, each written by one worker */
 
+	/* Or, instead of @seen, what is done with vector @i of @set; fails only when we do. */
+	enum lp_code (*task)(void *arg, struct lc_session *s, size_t i, struct lp_err *err);
+	void *arg;
+
 	uint64_t hello_rss_kib;
 	_Atomic size_t next;
 	_Atomic bool stop;

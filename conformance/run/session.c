@@ -234,6 +234,26 @@ static enum lp_code start_server(struct lc_session *s, struct lp_err *err)
 	return start(s, words.v, s->home.dir, true, err);
 }
 
+enum lp_code lc_session_serve(struct lc_session *s, struct lp_err *err)
+{
+	if (!s->p.pid && start_server(s, err))
+		return err->code;
+	s->p.said.len = s->p.wept.len = 0;
+	lc_process_refill(&s->p, CPU_S);
+	return LP_OK;
+}
+
+void lc_session_bury(struct lc_session *s, enum lc_event event, struct lc_seen *out)
+{
+	struct lc_end end = lc_process_end(&s->p);
+
+	if (event == LC_ENDED)
+		autopsy(s, &end, out);
+	else
+		too_much(out, event, s->wall_ns);
+	lc_process_free(&s->p);
+}
+
 /* The server has said a line: the answer, and nothing behind it. */
 static void take_line(struct lc_session *s, const char *dir, struct lc_seen *out)
 {
@@ -285,10 +305,9 @@ static enum lp_code ask_b(struct lc_session *s, const struct gen_vector *v, cons
 	bool weighed = limit_of(v, "rss_kib", 0);
 	LP_AUTO(lp_buf_free) struct lp_buf line = {0};
 	enum lc_event event;
-	struct lc_end end;
 	char cwd[PATH_MAX + 8];
 
-	if (!s->p.pid && start_server(s, err))
+	if (lc_session_serve(s, err))
 		return err->code;
 	if (lc_question_line(v, b->dir, ++s->seq, &line, err)) {
 		if (err->code != LP_EUNSUP)
@@ -296,8 +315,6 @@ static enum lp_code ask_b(struct lc_session *s, const struct gen_vector *v, cons
 		trouble(out, LC_HARNESS, "%.180s", err->msg);
 		return LP_OK;
 	}
-	s->p.wept.len = 0;
-	lc_process_refill(&s->p, CPU_S);
 	if (weighed)
 		forget(s);
 	if (lc_process_listen(&s->p, (const char *)line.p, line.len, true,
@@ -310,11 +327,7 @@ static enum lp_code ask_b(struct lc_session *s, const struct gen_vector *v, cons
 			weigh(s, v, server_rss_kib(s), out);
 		return LP_OK;
 	}
-	end = lc_process_end(&s->p);
-	if (event == LC_ENDED)
-		autopsy(s, &end, out);
-	else
-		too_much(out, event, s->wall_ns);
+	lc_session_bury(s, event, out);
 	return LP_OK;
 }
 

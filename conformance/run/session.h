@@ -53,4 +53,13 @@ LP_MUST_CHECK enum lp_code lc_session_hello(struct lc_session *s, struct lp_err 
 LP_MUST_CHECK enum lp_code lc_session_ask(struct lc_session *s, const struct gen_vector *v,
 					  struct lc_seen *out, struct lp_err *err);
 
+/*
+ * Mode B, for who asks by himself: the server stands ready, with processor time for an answer and
+ * nothing said yet.  It is started unless it is there.
+ */
+LP_MUST_CHECK enum lp_code lc_session_serve(struct lc_session *s, struct lp_err *err);
+
+/* It has not answered, but @event came: end it, and say in @out what it died of. */
+void lc_session_bury(struct lc_session *s, enum lc_event event, struct lc_seen *out);
+
 #endif

@@ -144,6 +144,14 @@ json_t *lc_suite_version(const struct lc_suite *s)
 			 *commit ? commit : "unknown", "vectors", (json_int_t)s->set.n);
 }
 
+void lc_suite_peers_dir(char out[static PATH_MAX])
+{
+	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+
+	snprintf(out, PATH_MAX, "%s%s/lazypull/peers/bin", cache ? cache : home ? home : "",
+		 cache ? "" : "/.cache");
+}
+
 int lc_suite_exit(enum lp_code code)
 {
 	return !code ? 0 : code == LP_ESYSTEM ? 3 : 2;

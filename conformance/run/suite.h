@@ -38,6 +38,9 @@ json_t *lc_suite_version(const struct lc_suite *s);
 /* The directory that this program lies in. */
 void lc_suite_program_dir(char out[static PATH_MAX]);
 
+/* Where other people's programs are, unless told otherwise: ~/.cache/lazypull/peers/bin */
+void lc_suite_peers_dir(char out[static PATH_MAX]);
+
 /* The exit status for @code: 2 the suite or an adapter is wrong, 3 we could not do it. */
 int lc_suite_exit(enum lp_code code);
 
