@@ -5,6 +5,7 @@
 #   make check      lint, unit and end-to-end tests  make torture  test, each allocation failing
 #   make lint       formatting, analysis, budgets    make fuzz     fuzz for FUZZ_SECONDS each
 #   make plots      figures of the newest results    make publish  images to REGISTRY
+#   make check-long check, every sweep, all mutants
 #   make peers      bring the real tools (tests)     make coverage what the unit tests reach
 #   make install    to $(DESTDIR)$(PREFIX)           make clean    remove build/
 #
@@ -138,12 +139,30 @@ check-run: lint $(PROGS) $(REPLAYS) $(RUNTESTS)
 	$(Q)for f in $(REPLAYS); do $$f $$(find corpora/fuzz -name '*.input') || exit 1; done
 	$(Q)scripts/check-symbols.sh $(B)/libref.a
 	$(Q)scripts/run-tests.sh $(RUNTESTS) >$(B)/unit.log 2>&1 || :
+	$(Q)$(MAKE) --no-print-directory proof-sample
 	$(Q)python3 corpora/make.py hello small-files
 	$(Q)python3 corpora/make.py python || [ $$? -eq 3 ] # no packages: its tests are skipped
 	$(Q)BUILD=$(abspath $(B)) scripts/run-pytest.sh $(B)/e2e.xml $(E2E) >$(B)/e2e.log 2>&1
 	$(Q)$(B)/lazyconf gen --check >$(B)/gen.log || { cat $(B)/gen.log; exit 1; }
 	$(Q)$(B)/lazyconf run --gate=conformance/gates/lazypull.lock >$(B)/vectors.log 2>&1 || :
 	$(Q)scripts/sum.sh $(B)/unit.log $(B)/e2e.log $(B)/vectors.log
+
+# Do readers look at every byte, and does the suite notice when they make a mistake?  A sample:
+# bases whose bytes were all looked at (conformance/gates/lazypull.uncovered), five mistakes.
+.PHONY: check-long proof proof-sample
+proof-sample: $(B)/lazyconf $(B)/lazypull
+	$(Q)$(B)/lazyconf sweep --listed --sample=8000 >$(B)/sweep.log || \
+	  { cat $(B)/sweep.log; exit 1; }
+	$(Q)scripts/mutants.py --build=$(B) --sample=5 --least=60 \
+	  --results=$(B)/mutants-sample.jsonl codec tar >$(B)/mutants.log || \
+	  { cat $(B)/mutants.log; exit 1; }
+
+proof: $(B)/lazyconf $(B)/lazypull
+	$(Q)$(B)/lazyconf sweep --listed
+	$(Q)scripts/mutants.py --build=$(B)
+
+check-long: check
+	$(Q)$(MAKE) --no-print-directory proof
 
 # The end-to-end tests alone.
 e2e: $(PROGS)
