@@ -112,6 +112,8 @@ $(B)/lazypull:  $(B)/ref/cmd/lazypull.o $(B)/libref.a ; $(link)
 $(B)/lazybench: $(B)/bench/lazybench.o $(B)/libbench.a $(B)/libref.a ; $(link)
 # The suite shares no code with what it judges, base/ aside, and its generator none with anything.
 $(B)/lazyconf:  $(B)/conformance/lazyconf.o $(B)/libconf.a $(call obj,$(call part,ref/base)) ; $(link)
+$(B)/lazyconf-static: private LIBS := -static -Wl,--no-warnings -ljansson -lssl -lcrypto -lz
+$(B)/lazyconf-static: $(B)/conformance/lazyconf.o $(B)/libconf.a $(call obj,$(call part,ref/base)) ; $(link)
 $(filter $(B)/ref/%,$(RUNTESTS)): %: %.o $(TORTURE) $(B)/libref.a ; $(link)
 $(filter $(B)/bench/%,$(RUNTESTS)): %: %.o $(TORTURE) $(B)/libbench.a $(B)/libref.a ; $(link)
 $(filter $(B)/conformance/%,$(RUNTESTS)): %: %.o $(TORTURE) $(B)/libconf.a $(B)/libref.a ; $(link)
@@ -163,6 +165,11 @@ proof: $(B)/lazyconf $(B)/lazypull
 
 check-long: check
 	$(Q)$(MAKE) --no-print-directory proof
+
+# The suite for people without this repository: one archive, one static program in it.
+.PHONY: dist-conformance
+dist-conformance: $(B)/lazyconf $(B)/lazyconf-static
+	$(Q)scripts/dist-conformance.sh $(B)
 
 # The end-to-end tests alone.
 e2e: $(PROGS)
