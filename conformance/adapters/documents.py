@@ -12,7 +12,7 @@ import sys
 
 import layer
 import tool
-from adapter import Reader, start
+from reader import Reader, start
 from protocol import Reject
 
 INDEX = "application/vnd.oci.image.index.v1+json"

@@ -14,8 +14,8 @@ import subprocess
 import sys
 
 import tool
-import tree
-from adapter import Reader, start
+import treetext
+from reader import Reader, start
 from protocol import Reject, Unsupported
 
 HOME = "https://erofs.docs.kernel.org/"
@@ -100,7 +100,7 @@ def fsck(request, work):
                request.input())
     if not out.exists():        # it found the superblock wrong, and exits with 0
         raise Reject(text)
-    return tree.text(out) if out.is_dir() else None
+    return treetext.text(out) if out.is_dir() else None
 
 
 def options(paths):
@@ -139,7 +139,7 @@ def kernel(request, work):
             if why.errno != errno.ENOTBLK:
                 raise
             mount_loops(paths, at)
-        return tree.text(at)
+        return treetext.text(at)
     except OSError as why:
         raise Reject(str(why)) from why
     finally:

@@ -13,8 +13,8 @@ import time
 import daemon
 import layer
 import tool
-import tree
-from adapter import Reader, start
+import treetext
+from reader import Reader, start
 from protocol import Reject, Unsupported
 
 SECOND = 1_000_000_000
@@ -83,7 +83,7 @@ def nydusd(validate):
                 bootstrap(request, work), "--mountpoint", at, "--apisock", work / "api.sock",
                 "--rlimit-nofile", "0", "--log-level", "warn"]
         with daemon.served(work, argv, at):
-            return tree.text(at, (begin, time.time_ns()))
+            return treetext.text(at, (begin, time.time_ns()))
     return judge
 
 
@@ -116,7 +116,7 @@ def unpack(request, work):
                      "--same-owner", "--xattrs", "--xattrs-include=*", reject=(1, 2))
         except Reject:          # it took the image, and made no tar of it
             return None
-        return tree.text(out, (begin, time.time_ns()))
+        return treetext.text(out, (begin, time.time_ns()))
 
 
 POLICIES = {"policy.xattr.overlay": "keep", "policy.xattr.unknown-prefix": "drop"}

@@ -5,8 +5,8 @@ eStargz: mount a layer and read everything."""
 import sys
 
 import daemon
-import tree
-from adapter import Reader, start
+import treetext
+from reader import Reader, start
 
 NO_TIME = -62_135_596_800 * 1_000_000_000       # Go's: of a directory that no entry names
 
@@ -18,7 +18,7 @@ def mounted(request, work):
     if "toc_digest" in request.args:
         argv.append(request.args["toc_digest"])
     with daemon.served(work, argv, at):
-        return tree.text(at, (NO_TIME, NO_TIME))
+        return treetext.text(at, (NO_TIME, NO_TIME))
 
 
 READERS = {

@@ -9,7 +9,7 @@ import tempfile
 import zlib
 
 import tool
-from adapter import Reader, start
+from reader import Reader, start
 from protocol import Reject
 
 PART = 1 << 20

@@ -14,8 +14,8 @@ import time
 
 import layer
 import tool
-import tree
-from adapter import Reader, start
+import treetext
+from reader import Reader, start
 from protocol import Reject, Unsupported
 
 def unpacked(unpack):
@@ -30,7 +30,7 @@ def unpacked(unpack):
 def told(out, begin):
     """The tree, or None where a path is longer than the kernel's paths: some tools go on there."""
     try:
-        return tree.text(out, (begin, time.time_ns()))
+        return treetext.text(out, (begin, time.time_ns()))
     except OSError as why:
         if why.errno != errno.ENAMETOOLONG:
             raise

@@ -20,7 +20,7 @@ import conftest  # noqa: E402
 import layer  # noqa: E402
 import nydus  # noqa: E402
 import tool  # noqa: E402
-import tree  # noqa: E402
+import treetext  # noqa: E402
 
 GOLDEN = conftest.TOP / "ref" / "testing" / "golden"
 OUTCOMES = ["accept", "reject", "unsupported", "error"]
@@ -308,7 +308,7 @@ def erofs(tmp_path):
         os.utime(path, (TIME, TIME), follow_symlinks=False)
     subprocess.run([conftest.peer("mkfs.erofs"), tmp_path / "image", source], capture_output=True,
                    check=True)
-    return (tmp_path / "image").read_bytes(), tree.text(source)
+    return (tmp_path / "image").read_bytes(), treetext.text(source)
 
 
 @pytest.mark.parametrize("name", ["fsck-erofs", "dump-erofs"])

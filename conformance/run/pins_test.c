@@ -62,7 +62,8 @@ static void test_selectors(const struct gen_set *set)
 		const char *selector;
 		size_t n;
 	} cases[] = {
-		{"oci", 3}, {"gzip", 0}, {"oci/tar", 3}, {"oci/ta", 0}, {"oci/tar.rcp", 0},
+		{"oci", 3}, {"gzip", 0}, {"oci/tar", 3}, {"oci/ta", 0}, {"oci/tar.rcp", 3},
+		{"a.b", 3}, {"a.b.c", 3}, {"a.bc", 0}, {"b.c", 0},
 		{"A-1", 1}, {"A-", 0}, {"A-*", 2}, {"*", 3}, {"C*", 0}, {"", 0},
 	};
 	size_t n;
@@ -77,7 +78,7 @@ static void test_selectors(const struct gen_set *set)
 
 int main(void)
 {
-	char why[256], dir[TEST_DIR], path[TEST_DIR + 8];
+	char why[256] = "", dir[TEST_DIR], path[TEST_DIR + 8];
 	struct gen_set set;
 
 	test_dir_make(dir);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""tree.py DIR - print the canonical tree of a directory: what a tool unpacked, or a mount.
+"""treetext.py DIR - print the canonical tree of a directory: what a tool unpacked, or a mount.
 
 Written from docs/PROTOCOL.md alone: it shares nothing with `lazypull tree`, which it checks.
 """
@@ -113,5 +113,5 @@ def text(root, times=None):
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("usage: tree.py DIR")
+        sys.exit("usage: treetext.py DIR")
     sys.stdout.write(text(sys.argv[1]))
