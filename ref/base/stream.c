@@ -155,3 +155,27 @@ void lp_fd_writer_open(struct lp_fd_writer *f, int fd)
 {
 	*f = (struct lp_fd_writer){.writer = {fd_write}, .fd = fd};
 }
+
+enum lp_code lp_buf_writer_write(struct lp_writer *w, const void *p, size_t n, struct lp_err *err)
+{
+	struct lp_buf_writer *b = (struct lp_buf_writer *)w;
+
+	return lp_buf_add(&b->buf, p, n, b->most, err);
+}
+
+void lp_buf_writer_free(struct lp_buf_writer *b)
+{
+	lp_buf_free(&b->buf);
+}
+
+enum lp_code lp_part_pass(struct lp_part *part, const void *p, size_t n, struct lp_writer *to,
+			  struct lp_err *err)
+{
+	uint64_t from = part->off > part->at ? part->off - part->at : 0;
+	uint64_t end = part->end > part->at ? part->end - part->at : 0;
+
+	part->at += n;
+	end = end < n ? end : n;
+	return from < end ? lp_write(to, (const uint8_t *)p + from, (size_t)(end - from), err)
+			  : LP_OK;
+}

@@ -11,6 +11,7 @@
 #ifndef LP_STREAM_H
 #define LP_STREAM_H
 
+#include "base/buf.h"
 #include "base/digest.h"
 
 struct lp_reader {
@@ -99,5 +100,27 @@ struct lp_fd_writer {
 };
 
 void lp_fd_writer_open(struct lp_fd_writer *f, int fd);
+
+/* Keeps at most @most bytes of what is written; errors of lp_buf_add(). */
+struct lp_buf_writer {
+	struct lp_writer writer;
+	struct lp_buf buf;
+	size_t most;
+};
+
+#define LP_BUF_WRITER(most_bytes) {.writer = {lp_buf_writer_write}, .most = (most_bytes)}
+
+enum lp_code lp_buf_writer_write(struct lp_writer *w, const void *p, size_t n,
+				 struct lp_err *err);
+void lp_buf_writer_free(struct lp_buf_writer *b);
+
+/* Bytes [off, end) of a stream that passes; @at of it have. */
+struct lp_part {
+	uint64_t off, end, at;
+};
+
+/* The next @n bytes, at @p: those of the part to @to. */
+LP_MUST_CHECK enum lp_code lp_part_pass(struct lp_part *part, const void *p, size_t n,
+					struct lp_writer *to, struct lp_err *err);
 
 #endif

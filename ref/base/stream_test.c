@@ -104,10 +104,51 @@ static void test_copy(void)
 	CHECK(lp_read_full(&from.reader, got, 1, &err) == LP_ESYSTEM, "no file");
 }
 
+/* A part of a stream, whatever the pieces are in which that comes. */
+static void test_part(void)
+{
+	static const struct {
+		uint64_t off, end;
+		const char *want;
+	} cases[] = {{0, 8, "abcdefgh"}, {0, 3, "abc"}, {2, 6, "cdef"}, {5, 100, "fgh"},
+		     {4, 4, ""}, {8, 9, ""}};
+	struct lp_err err = {0};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		for (size_t step = 1; step <= 8; step++) {
+			LP_AUTO(lp_buf_writer_free) struct lp_buf_writer to = LP_BUF_WRITER(8);
+			struct lp_part part = {.off = cases[i].off, .end = cases[i].end};
+			size_t n = strlen(cases[i].want);
+			bool passed = true;
+
+			while (part.at < 8 && passed) {
+				size_t piece = 8 - part.at < step ? 8 - part.at : step;
+
+				passed = !lp_part_pass(&part, "abcdefgh" + part.at, piece,
+						       &to.writer, &err);
+			}
+			CHECK(passed && to.buf.len == n &&
+				      (!n || !memcmp(to.buf.p, cases[i].want, n)),
+			      "part %zu in pieces of %zu", i, step);
+		}
+}
+
+static void test_kept(void)
+{
+	LP_AUTO(lp_buf_writer_free) struct lp_buf_writer to = LP_BUF_WRITER(5);
+	struct lp_err err = {0};
+
+	CHECK(!lp_write(&to.writer, "abc", 3, &err) && !lp_write(&to.writer, "de", 2, &err) &&
+	      to.buf.len == 5 && !memcmp(to.buf.p, "abcde", 5), "what was written is kept");
+	CHECK(lp_write(&to.writer, "f", 1, &err) == LP_ELIMIT, "not more than that");
+}
+
 int main(void)
 {
 	test_read_full();
 	test_hash();
 	test_copy();
+	test_part();
+	test_kept();
 	return test_done();
 }

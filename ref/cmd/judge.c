@@ -54,22 +54,14 @@ static enum lp_code decline(struct job *j, const char *what, struct lp_err *err)
 		       j->ask->format);
 }
 
-/* Text in memory. */
-struct text {
-	struct lp_writer writer;	/* first */
-	struct lp_buf *buf;
-};
-
-static enum lp_code add_text(struct lp_writer *w, const void *p, size_t n, struct lp_err *err)
-{
-	return lp_buf_add(((struct text *)w)->buf, p, n, TEXT_MAX, err);
-}
-
 static enum lp_code tell(struct lp_whole *w, struct lp_buf *out, bool *told, struct lp_err *err)
 {
-	struct text text = {{add_text}, out};
+	LP_AUTO(lp_buf_writer_free) struct lp_buf_writer text = LP_BUF_WRITER(TEXT_MAX);
 
-	return lp_whole_tree(w, &text.writer, told, err);
+	if (lp_whole_tree(w, &text.writer, told, err))
+		return err->code;
+	lp_buf_move(out, &text.buf);
+	return LP_OK;
 }
 
 /* The claimed digest of the plain stream. */

@@ -27,26 +27,13 @@ static enum lp_code written(struct lp_pack *p, struct lp_packed *m, struct lp_er
 	return LP_OK;
 }
 
-struct buf_writer {
-	struct lp_writer writer;
-	struct lp_buf to;
-	size_t room;
-};
-
-static enum lp_code buf_write(struct lp_writer *w, const void *p, size_t n, struct lp_err *err)
-{
-	struct buf_writer *b = (struct buf_writer *)(void *)w;
-
-	return lp_buf_add(&b->to, p, n, b->room, err);
-}
-
 static const struct lp_build_options options = {.level = 6};
 
 /* Members "head", "body 1|tail", one that is begun but not used, and a streamed one. */
 static void test_members(void)
 {
 	struct log l = {0};
-	struct buf_writer out = {{buf_write}, {0}, BYTES_MAX};
+	struct lp_buf_writer out = LP_BUF_WRITER(BYTES_MAX);
 	const struct lp_spool none = {.fd = -1};
 	struct lp_err err = {0};
 	struct lp_digest diffid, want;
@@ -63,18 +50,18 @@ static void test_members(void)
 	      "members %s", err.msg);
 	lp_digest_of(LP_SHA256, "headbody 1tailwide", 18, &want);
 	CHECK(lp_digest_equal(&diffid, &want) && l.pack.plain_bytes == 18 &&
-		      l.pack.stored_bytes == out.to.len && !l.pack.flying, "what it counts");
+		      l.pack.stored_bytes == out.buf.len && !l.pack.flying, "what it counts");
 	lp_digest_of(LP_SHA256, "body 1", 6, &want);
 	CHECK(l.n == 1 && l.body_bytes[0] == 6 && lp_digest_equal(&l.digest[0], &want),
 	      "the one body is told");
-	CHECK(out.to.len && !lp_codec_gzip.decode(out.to.p, out.to.len, got, 18, &err) &&
+	CHECK(out.buf.len && !lp_codec_gzip.decode(out.buf.p, out.buf.len, got, 18, &err) &&
 		      !strcmp(got, "headbody 1tailwide"), "one stream: %s %s", got, err.msg);
-	CHECK(l.n && l.off[0] < out.to.len &&
-	      !lp_codec_gzip.decode(out.to.p + l.off[0], out.to.len - l.off[0], got, 10,
+	CHECK(l.n && l.off[0] < out.buf.len &&
+	      !lp_codec_gzip.decode(out.buf.p + l.off[0], out.buf.len - l.off[0], got, 10,
 					   &err) && !memcmp(got, "body 1tail", 10),
 	      "a member begins with its body");
 	lp_pack_free(&l.pack);
-	lp_buf_free(&out.to);
+	lp_buf_writer_free(&out);
 }
 
 static void test_levels(void)
@@ -100,7 +87,7 @@ static void test_failures(void)
 
 	for (int full = 0; full < 2; full++) {
 		LP_AUTO(lp_pack_free) struct lp_pack p = {0};
-		struct buf_writer out = {{buf_write}, {0}, 10};
+		struct lp_buf_writer out = LP_BUF_WRITER(10);
 		struct lp_err err = {0};
 
 		CHECK(!lp_pack_open(&p, &none, &options, &lp_codec_gzip, &out.writer, &err),
@@ -109,7 +96,7 @@ static void test_failures(void)
 		CHECK((full ? lp_pack_add(&p, zero, sizeof(zero), &err)
 			    : lp_pack_spool(&p, 0, 5, &err)) || lp_pack_end(&p, &diffid, &err),
 		      "%s: %s", full ? "a full disk" : "a spool without a file", err.msg);
-		lp_buf_free(&out.to);
+		lp_buf_writer_free(&out);
 	}
 }
 

@@ -216,9 +216,8 @@ struct again {
 	struct lp_sink sink;		/* first */
 	struct lp_writer *out;
 	uint64_t device_off;		/* of the file */
-	uint64_t off, end;		/* what is wanted of it */
-	uint64_t at;			/* in the body, if it is that one */
-	bool here;
+	struct lp_part part;		/* what is wanted of it */
+	bool here;			/* its body passes */
 };
 
 static enum lp_code find_entry(struct lp_sink *s, const struct lp_entry *e, struct lp_err *err)
@@ -227,28 +226,23 @@ static enum lp_code find_entry(struct lp_sink *s, const struct lp_entry *e, stru
 
 	(void)err;
 	a->here = e->nextent && e->extent[0].device_off == a->device_off;
-	a->at = 0;
+	a->part.at = 0;
 	return LP_OK;
 }
 
 static enum lp_code pass_body(struct lp_sink *s, const void *p, size_t n, struct lp_err *err)
 {
 	struct again *a = (struct again *)s;
-	uint64_t from = a->off > a->at ? a->off - a->at : 0;
-	uint64_t to = a->end > a->at ? a->end - a->at : 0;
 
-	a->at += n;
-	to = to < n ? to : n;
-	if (!a->here || from >= to)
-		return LP_OK;
-	return lp_write(a->out, (const uint8_t *)p + from, (size_t)(to - from), err);
+	return a->here ? lp_part_pass(&a->part, p, n, a->out, err) : LP_OK;
 }
 
 static enum lp_code read_stream(struct lp_whole *w, const struct lp_extent *x, uint64_t n,
 				struct lp_writer *out, struct lp_err *err)
 {
 	struct again a = {.sink = {.entry = find_entry, .body = pass_body}, .out = out,
-			  .device_off = x->device_off - x->off, .off = x->off, .end = x->off + n};
+			  .device_off = x->device_off - x->off,
+			  .part = {.off = x->off, .end = x->off + n}};
 
 	return w->format->open(w->d, w->source, w->n, &w->options, &a.sink, err);
 }

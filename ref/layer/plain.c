@@ -130,19 +130,8 @@ static enum lp_code seek(struct lp_plain *p, uint32_t number, uint64_t to, uint8
 	return LP_OK;
 }
 
-/* The part of the @n bytes at @p, the first of which is @at, that [@off, @end) has, to @out. */
-static enum lp_code write_part(const uint8_t *p, uint64_t at, size_t n, const uint64_t range[2],
-			       struct lp_writer *out, struct lp_err *err)
-{
-	uint64_t from = range[0] > at ? range[0] - at : 0;
-	uint64_t to = range[1] > at ? range[1] - at : 0;
-
-	to = to < n ? to : n;
-	return out && from < to ? lp_write(out, p + from, (size_t)(to - from), err) : LP_OK;
-}
-
 /* The same from a frame that is not held in memory. */
-static enum lp_code pass_stream(struct lp_plain *p, uint32_t i, const uint64_t range[2],
+static enum lp_code pass_stream(struct lp_plain *p, uint32_t i, struct lp_part part,
 				struct lp_writer *out, struct lp_err *err)
 {
 	const struct lp_chunk *c = &p->layer->chunk[i];
@@ -155,9 +144,9 @@ static enum lp_code pass_stream(struct lp_plain *p, uint32_t i, const uint64_t r
 	    seek(p, c->frame, c->frame_off, step.p, err) ||
 	    lp_hash_begin(&hash, (enum lp_alg)c->alg, err))
 		return err->code;
-	for (uint64_t at = 0; at < c->bytes; at += n) {
-		n = c->bytes - at < STEP_BYTES ? (size_t)(c->bytes - at) : STEP_BYTES;
-		if (take(p, step.p, n, err) || write_part(step.p, at, n, range, out, err))
+	while (part.at < c->bytes) {
+		n = c->bytes - part.at < STEP_BYTES ? (size_t)(c->bytes - part.at) : STEP_BYTES;
+		if (take(p, step.p, n, err) || lp_part_pass(&part, step.p, n, out, err))
 			return err->code;
 		lp_hash_add(&hash, step.p, n);
 	}
@@ -168,10 +157,10 @@ static enum lp_code pass_stream(struct lp_plain *p, uint32_t i, const uint64_t r
 static enum lp_code pass(struct lp_plain *p, uint32_t i, uint64_t off, uint64_t n,
 			 struct lp_writer *out, struct lp_err *err)
 {
-	const uint64_t range[2] = {off, off + n};
+	const struct lp_part part = {.off = off, .end = off + n};
 	bool large = frame_of(p, i)->plain_bytes > LP_FRAME_MAX;
 
-	if (large ? pass_stream(p, i, range, out, err) : pass_loaded(p, i, off, n, out, err))
+	if (large ? pass_stream(p, i, part, out, err) : pass_loaded(p, i, off, n, out, err))
 		return lp_within(err, "frame %u", p->layer->chunk[i].frame);
 	return LP_OK;
 }

@@ -7,27 +7,11 @@
 
 #define MIB (1u << 20)
 
-/* What was written. */
-struct text {
-	struct lp_writer writer;	/* first */
-	struct lp_buf buf;
-};
-
-static enum lp_code keep(struct lp_writer *w, const void *p, size_t n, struct lp_err *err)
-{
-	return lp_buf_add(&((struct text *)w)->buf, p, n, SIZE_MAX / 2, err);
-}
-
-static void text_free(struct text *t)
-{
-	lp_buf_free(&t->buf);
-}
-
 /* Is [@off, +@n) what the device would have? */
 static bool copies(struct lp_plain *p, const struct sample *s, uint64_t off, uint64_t n,
 		   struct lp_err *err)
 {
-	LP_AUTO(text_free) struct text got = {.writer = {keep}};
+	LP_AUTO(lp_buf_writer_free) struct lp_buf_writer got = LP_BUF_WRITER(SIZE_MAX / 2);
 
 	return !lp_plain_copy(p, off, n, &got.writer, err) && got.buf.len == n &&
 	       (!n || !memcmp(got.buf.p, s->plain.p + off, n));
@@ -56,7 +40,7 @@ static void check_damage(const char *name, const struct lp_layer *l, const struc
 	const struct lp_frame *f = &l->frame[c->frame];
 	LP_AUTO(lp_buf_free) struct lp_buf blob = {.p = NULL};
 	LP_AUTO(lp_plain_free) struct lp_plain p = {.seen = NULL};
-	LP_AUTO(text_free) struct text got = {.writer = {keep}};
+	LP_AUTO(lp_buf_writer_free) struct lp_buf_writer got = LP_BUF_WRITER(SIZE_MAX / 2);
 	struct lp_err err = {0};
 	enum lp_code code;
 

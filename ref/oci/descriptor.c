@@ -71,12 +71,23 @@ const char *lp_media_name(const char *media_type)
 }
 
 /* RFC 6838, 4.2: two names of letters, digits and "!#$&-^_.+", with a slash between them. */
-bool lp_media_valid(const char *s)
+static bool is_media_type(const char *s)
 {
 	static const char chars[] = LETTERS DIGITS "!#$&-^_.+";
 	size_t type = strspn(s, chars), rest = s[type] == '/' ? strspn(s + type + 1, chars) : 0;
 
 	return type && rest && !s[type + 1 + rest] && type + 1 + rest < LP_MEDIA_TYPE;
+}
+
+enum lp_code lp_media_parse(const json_t *o, const char *key, enum lp_json_need need,
+			    const char *rule, const char **out, struct lp_err *err)
+{
+	if (lp_json_string(o, key, need, rule, out, err))
+		return err->code;
+	if (*out && !is_media_type(*out))
+		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, rule, "%s \"%.100s\" is not a media type",
+			       key, *out);
+	return LP_OK;
 }
 
 enum lp_code lp_notes_parse(const json_t *o, const char *rule, json_t **out, struct lp_err *err)
@@ -159,12 +170,10 @@ static enum lp_code check_others(const json_t *o, const struct lp_descriptor *d,
 {
 	const char *type;
 
-	if (lp_json_string(o, "artifactType", LP_JSON_OPTIONAL, RULE_ARTIFACT, &type, err))
+	if (lp_media_parse(o, "artifactType", LP_JSON_OPTIONAL, RULE_ARTIFACT, &type, err) ||
+	    check_urls(o, err) || check_data(o, d, err))
 		return err->code;
-	if (type && !lp_media_valid(type))
-		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_ARTIFACT,
-			       "artifactType \"%.100s\" is not a media type", type);
-	return check_urls(o, err) || check_data(o, d, err) ? err->code : LP_OK;
+	return LP_OK;
 }
 
 enum lp_code lp_descriptor_parse(const json_t *o, struct lp_descriptor *out, struct lp_err *err)
@@ -176,14 +185,10 @@ enum lp_code lp_descriptor_parse(const json_t *o, struct lp_descriptor *out, str
 	if (!json_is_object(o))
 		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_OBJECT,
 			       "a descriptor is not an object");
-	if (lp_json_string(o, "mediaType", LP_JSON_REQUIRED, RULE_MEDIA_TYPE, &type, err) ||
+	if (lp_media_parse(o, "mediaType", LP_JSON_REQUIRED, RULE_MEDIA_TYPE, &type, err) ||
 	    lp_json_digest(o, "digest", LP_JSON_REQUIRED, RULE_DIGEST, &d.digest, err) ||
-	    lp_json_u64(o, "size", LP_JSON_REQUIRED, RULE_SIZE, &d.bytes, err))
-		return err->code;
-	if (!lp_media_valid(type))
-		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_MEDIA_TYPE,
-			       "\"%.100s\" is not a media type", type);
-	if (check_others(o, &d, err) || lp_notes_parse(o, RULE_NOTES, &d.notes, err))
+	    lp_json_u64(o, "size", LP_JSON_REQUIRED, RULE_SIZE, &d.bytes, err) ||
+	    check_others(o, &d, err) || lp_notes_parse(o, RULE_NOTES, &d.notes, err))
 		return err->code;
 	memcpy(d.media_type, type, strlen(type));
 	*out = d;

@@ -68,8 +68,16 @@ enum lp_media {
 	LP_MEDIA_EMPTY,
 };
 
-/* Is it a media type by its grammar?  RFC 6838, 4.2 */
-bool lp_media_valid(const char *text);
+/*
+ * lp_media_parse - member @key of @o, a media type by its grammar (RFC 6838, 4.2).
+ *
+ * @out  out: borrowed from @o; NULL: an optional one that is not there
+ *
+ * LP_EFORMAT  @rule
+ */
+LP_MUST_CHECK enum lp_code lp_media_parse(const json_t *o, const char *key,
+					  enum lp_json_need need, const char *rule,
+					  const char **out, struct lp_err *err);
 
 enum lp_media lp_media_of(const char *media_type);
 

@@ -23,7 +23,7 @@ static enum lp_code check_others(const json_t *doc, struct lp_err *err)
 	json_t *subject;
 
 	if (lp_json_string(doc, "mediaType", LP_JSON_OPTIONAL, RULE_MEDIA_TYPE, &said, err) ||
-	    lp_json_string(doc, "artifactType", LP_JSON_OPTIONAL, RULE_GRAMMAR, &type, err) ||
+	    lp_media_parse(doc, "artifactType", LP_JSON_OPTIONAL, RULE_GRAMMAR, &type, err) ||
 	    lp_json_child(doc, "subject", JSON_OBJECT, LP_JSON_OPTIONAL, RULE_SUBJECT, &subject,
 			  err) ||
 	    lp_notes_parse(doc, RULE_NOTES, &notes, err))
@@ -31,9 +31,6 @@ static enum lp_code check_others(const json_t *doc, struct lp_err *err)
 	if (said && lp_media_of(said) != LP_MEDIA_INDEX)
 		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_MEDIA_TYPE,
 			       "\"%.100s\" is not an image index", said);
-	if (type && !lp_media_valid(type))
-		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_GRAMMAR,
-			       "artifactType \"%.100s\" is not a media type", type);
 	if (subject && lp_descriptor_parse(subject, &d, err))
 		return lp_within(err, "subject");
 	return LP_OK;

@@ -54,13 +54,10 @@ static enum lp_code parse_artifact(const json_t *doc, struct lp_manifest *m, str
 	const char *type;
 	json_t *subject;
 
-	if (lp_json_string(doc, "artifactType", LP_JSON_OPTIONAL, RULE_ARTIFACT, &type, err) ||
+	if (lp_media_parse(doc, "artifactType", LP_JSON_OPTIONAL, RULE_ARTIFACT, &type, err) ||
 	    lp_json_child(doc, "subject", JSON_OBJECT, LP_JSON_OPTIONAL, RULE_SUBJECT, &subject,
 			  err))
 		return err->code;
-	if (type && (!lp_media_valid(type) || strlen(type) >= sizeof(m->artifact_type)))
-		return lp_fail(err, LP_EFORMAT, LP_NO_OFFSET, RULE_ARTIFACT,
-			       "artifactType \"%.100s\" is not a media type", type);
 	snprintf(m->artifact_type, sizeof(m->artifact_type), "%s", type ? type : "");
 	if (subject && lp_descriptor_parse(subject, &m->subject, err))
 		return lp_within(err, "subject");

@@ -35,22 +35,6 @@ struct scan {
 	struct lp_err err;
 };
 
-/* Text that is kept. */
-struct text {
-	struct lp_writer writer;
-	struct lp_buf buf;
-};
-
-static enum lp_code keep(struct lp_writer *w, const void *p, size_t n, struct lp_err *err)
-{
-	return lp_buf_add(&((struct text *)w)->buf, p, n, SIZE_MAX, err);
-}
-
-static void free_text(struct text *t)
-{
-	lp_buf_free(&t->buf);
-}
-
 /* The first name by which a file with several was met. */
 static char seen[64][300];
 static ino_t seen_ino[64];
@@ -219,7 +203,7 @@ static void say_difference(const struct lp_buf *a, const struct lp_buf *b)
 	       b->len > line ? (const char *)b->p + line : "");
 }
 
-static void check_same(struct text *want, struct text *got, const char *what)
+static void check_same(struct lp_buf_writer *want, struct lp_buf_writer *got, const char *what)
 {
 	if (!CHECK(want->buf.len == got->buf.len && want->buf.len &&
 		   !memcmp(want->buf.p, got->buf.p, want->buf.len),
@@ -271,7 +255,7 @@ static int mount_image(int image, const int *device, size_t n, char why[static 2
 }
 
 /* Link counts, which the text does not have. */
-static unsigned int count_wrong_links(int a, int b, const struct text *t)
+static unsigned int count_wrong_links(int a, int b, const struct lp_buf_writer *t)
 {
 	unsigned int wrong = 0;
 	char path[LP_PATH_MAX];
@@ -297,9 +281,9 @@ static unsigned int count_wrong_links(int a, int b, const struct text *t)
 }
 
 /* @dir: where link counts must be the same, or -1. */
-static void check_mount(int image, const int *device, size_t n, struct text *want, int dir)
+static void check_mount(int image, const int *device, size_t n, struct lp_buf_writer *want, int dir)
 {
-	LP_AUTO(free_text) struct text got = {.writer = {keep}};
+	LP_AUTO(lp_buf_writer_free) struct lp_buf_writer got = LP_BUF_WRITER(SIZE_MAX);
 	LP_AUTO(lp_fd_close) int fd = -1;
 	struct lp_err err = {0};
 	char why[256];
@@ -324,7 +308,8 @@ static int temporary(const char *dir)
 
 static void check_image(struct scan *s, int image, bool links)
 {
-	LP_AUTO(free_text) struct text want = {.writer = {keep}}, got = {.writer = {keep}};
+	LP_AUTO(lp_buf_writer_free) struct lp_buf_writer want = LP_BUF_WRITER(SIZE_MAX);
+	LP_AUTO(lp_buf_writer_free) struct lp_buf_writer got = LP_BUF_WRITER(SIZE_MAX);
 	LP_AUTO(lp_map_free) struct lp_map map = {0};
 	struct content c = {.data = {digest}, .device = {s->device, -1}};
 	struct lp_err err = {0};
@@ -473,7 +458,7 @@ static void test_text(void)
 		{.path = "c", .mode = S_IFCHR | 0600, .major = 1, .minor = 3},
 		{.path = "w", .kind = LP_ENTRY_WHITEOUT},
 	};
-	LP_AUTO(free_text) struct text got = {.writer = {keep}};
+	LP_AUTO(lp_buf_writer_free) struct lp_buf_writer got = LP_BUF_WRITER(SIZE_MAX);
 	LP_AUTO(lp_tree_free) struct lp_tree t = {0};
 	LP_AUTO(lp_map_free) struct lp_map map = {0};
 	LP_AUTO(lp_fd_close) int fd = temporary("/tmp");
@@ -545,7 +530,7 @@ static void fill_device(int fd, size_t which)
 /* The merged tree as our reader and as the kernel sees it, over two devices. */
 static void test_merged(const char *scratch)
 {
-	LP_AUTO(free_text) struct text want = {.writer = {keep}};
+	LP_AUTO(lp_buf_writer_free) struct lp_buf_writer want = LP_BUF_WRITER(SIZE_MAX);
 	LP_AUTO(lp_tree_free) struct lp_tree t = {0};
 	int fd[5];
 	struct lp_map map[3] = {{0}};

@@ -32,16 +32,6 @@ static enum lp_code spool_body(struct lp_sink *s, const void *p, size_t n, struc
 	return lp_spool_body(((struct spool_sink *)(void *)s)->to, p, n, err);
 }
 
-struct buf_writer {
-	struct lp_writer writer;
-	struct lp_buf *to;
-};
-
-static enum lp_code buf_write(struct lp_writer *w, const void *p, size_t n, struct lp_err *err)
-{
-	return lp_buf_add(((struct buf_writer *)(void *)w)->to, p, n, BYTES_MAX, err);
-}
-
 static enum lp_code open_spool(struct lp_spool *s, struct lp_err *err)
 {
 	LP_AUTO(lp_fd_close) int tmp = open("/tmp", O_DIRECTORY | O_CLOEXEC);
@@ -65,9 +55,11 @@ static enum lp_code build(const struct lp_format *f, const struct lp_spool *s,
 			  const struct lp_build_options *o, struct lp_buf *out,
 			  struct lp_built *built, struct lp_err *err)
 {
-	struct buf_writer w = {{buf_write}, out};
+	struct lp_buf_writer w = LP_BUF_WRITER(BYTES_MAX);
+	enum lp_code code = f->build_layer(s, o, &w.writer, built, err);
 
-	return f->build_layer(s, o, &w.writer, built, err);
+	lp_buf_move(out, &w.buf);
+	return code;
 }
 
 /* Read @raw as @f, which built it. */

@@ -15,23 +15,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 extern const struct lp_format lp_fmt_rafs;
 
-struct keeper {
-	struct lp_writer writer;
-	struct lp_buf bytes;
-};
-
-static enum lp_code keep(struct lp_writer *w, const void *p, size_t n, struct lp_err *err)
-{
-	return lp_buf_add(&((struct keeper *)(void *)w)->bytes, p, n, SIZE_MAX, err);
-}
-
 static void borrow_from(const uint8_t *p, size_t n, unsigned version)
 {
 	const struct lp_build_options o = {.digester = LP_SHA256, .chunk_bytes = 4096,
 					   .version = version};
 	LP_AUTO(lp_source_free) struct lp_source source = {.ops = NULL};
 	LP_AUTO(lp_buf_free) struct lp_buf blobs = {.p = NULL};
-	struct keeper k = {.writer = {keep}};
+	struct lp_buf_writer k = LP_BUF_WRITER(SIZE_MAX);
 	struct lp_rafs_dict dict;
 	struct lp_err err;
 
@@ -39,13 +29,13 @@ static void borrow_from(const uint8_t *p, size_t n, unsigned version)
 	if (lp_fmt_rafs.dictionary(NULL, &source, 1, &o, &k.writer, &err)) {
 		must(err.code != LP_OK);
 	} else {
-		must(!lp_rafs_dict_open(&dict, k.bytes.p, k.bytes.len, &err));
+		must(!lp_rafs_dict_open(&dict, k.buf.p, k.buf.len, &err));
 		for (uint32_t i = 0; i < dict.nchunk; i++)
 			must(lp_rafs_dict_find(&dict, dict.chunk[i].digest,
 					       dict.chunk[i].plain_bytes) == &dict.chunk[i]);
 		must(!lp_fmt_rafs.blobs(&source, &blobs, &err));
 	}
-	lp_buf_free(&k.bytes);
+	lp_buf_free(&k.buf);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

@@ -10,30 +10,19 @@
 #define GOLDEN "ref/testing/golden/"
 #define HEAD 16	/* bytes in front of the blobs */
 
-/* Keeps what is written. */
-struct keeper {
-	struct lp_writer writer;
-	struct lp_buf bytes;
-};
-
-static enum lp_code keep(struct lp_writer *w, const void *p, size_t n, struct lp_err *err)
-{
-	return lp_buf_add(&((struct keeper *)(void *)w)->bytes, p, n, SIZE_MAX, err);
-}
-
 static enum lp_code make(const char *boot, const struct lp_build_options *o, struct lp_buf *out,
 			 struct lp_err *err)
 {
 	LP_AUTO(lp_buf_free) struct lp_buf file = {.p = NULL};
 	LP_AUTO(lp_source_free) struct lp_source source = {.ops = NULL};
-	struct keeper k = {.writer = {keep}};
+	struct lp_buf_writer k = LP_BUF_WRITER(SIZE_MAX);
 	enum lp_code code;
 
 	if (lp_file_load(AT_FDCWD, boot, 1 << 20, &file, err) ||
 	    lp_source_mem(&source, file.p, file.len, err))
 		return err->code;
 	code = lp_rafs_dict_make(NULL, &source, 1, o, &k.writer, err);
-	*out = k.bytes;
+	*out = k.buf;
 	return code;
 }
 
