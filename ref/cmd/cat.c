@@ -62,8 +62,8 @@ int lp_cmd_cat(int argc, char **argv)
 	int operand, status;
 	enum lp_code rc;
 
-	if (!lp_common_parse(&usage, argc, argv, &a, &operand, &status))
+	if (!lp_command_parse(&usage, argc, argv, &a, &operand, &status))
 		return status;
 	rc = cat(&a, argc - operand, argv + operand, &err);
-	return lp_common_end(&usage, rc, &err, a.common.json);
+	return lp_command_end(&usage, rc, &err, a.common.json);
 }

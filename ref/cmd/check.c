@@ -203,8 +203,8 @@ int lp_cmd_check(int argc, char **argv)
 	enum lp_code code;
 	int operand, status;
 
-	if (!lp_common_parse(&usage, argc, argv, &a, &operand, &status))
+	if (!lp_command_parse(&usage, argc, argv, &a, &operand, &status))
 		return status;
 	code = operand < argc ? check(&a, argv[operand], &err) : check_store(&a, &err);
-	return lp_common_end(&usage, code, &err, a.common.json);
+	return lp_command_end(&usage, code, &err, a.common.json);
 }

@@ -50,27 +50,3 @@ enum lp_code lp_common_open(const struct lp_common *c, const char *text, struct 
 		return err->code;
 	return LP_OK;
 }
-
-bool lp_common_parse(const struct lp_usage *u, int argc, char **argv, void *args, int *operand,
-		     int *status)
-{
-	struct lp_err err = {0};
-	bool help = false;
-
-	*status = 0;
-	if (lp_option_parse(u, argc, argv, args, operand, &help, &err)) {
-		lp_log_failure(u->program, &err, false);
-		*status = lp_exit_status(err.code);
-		return false;
-	}
-	if (help)
-		lp_option_help(u, stdout);
-	return !help;
-}
-
-int lp_common_end(const struct lp_usage *u, enum lp_code code, const struct lp_err *err, bool json)
-{
-	if (code)
-		lp_log_failure(u->program, err, json);
-	return lp_exit_status(code);
-}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * common - options that every command on images has, and how every command ends.
+ * common - options that every command on images has.
  *
  * A command's struct has a member `struct lp_common common;` and its table begins with
  * LP_COMMON_OPTIONS(struct args).
@@ -8,8 +8,8 @@
 #ifndef LP_COMMON_H
 #define LP_COMMON_H
 
+#include "base/command.h"
 #include "base/log.h"
-#include "base/option.h"
 #include "image/image.h"
 #include "layer/store.h"
 
@@ -56,17 +56,5 @@ LP_MUST_CHECK enum lp_code lp_common_image(const struct lp_common *c, char creds
 /* The image that @text names, opened.  lp_image_free() in any case. */
 LP_MUST_CHECK enum lp_code lp_common_open(const struct lp_common *c, const char *text,
 					  struct lp_image *out, struct lp_err *err);
-
-/*
- * lp_common_parse - options of @u; prints the help, or what is wrong.
- *
- * @status  out, when it returns false: what the command returns
- */
-LP_MUST_CHECK bool lp_common_parse(const struct lp_usage *u, int argc, char **argv, void *args,
-				   int *operand, int *status);
-
-/* Say what failed, if anything did; the exit status of the command. */
-int lp_common_end(const struct lp_usage *u, enum lp_code code, const struct lp_err *err,
-		  bool json);
 
 #endif

@@ -47,7 +47,7 @@ int lp_cmd_formats(int argc, char **argv)
 	struct args a = {.json = false};
 	int operand, status;
 
-	if (!lp_common_parse(&usage, argc, argv, &a, &operand, &status))
+	if (!lp_command_parse(&usage, argc, argv, &a, &operand, &status))
 		return status;
 	if (a.policy)
 		print_policies(a.json);

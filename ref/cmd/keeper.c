@@ -34,9 +34,9 @@ int lp_cmd_keeper(int argc, char **argv)
 	struct lp_err err = {0};
 	int operand, status;
 
-	if (!lp_common_parse(&usage, argc, argv, &a, &operand, &status))
+	if (!lp_command_parse(&usage, argc, argv, &a, &operand, &status))
 		return status;
 	if (lp_store_open(&store, a.store, &err))
-		return lp_common_end(&usage, err.code, &err, false);
+		return lp_command_end(&usage, err.code, &err, false);
 	return lp_watchdog_run(&store, a.ready ? (int)a.ready : -1, a.again ? (int)a.again : -1);
 }

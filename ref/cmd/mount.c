@@ -47,11 +47,11 @@ int lp_cmd_mount(int argc, char **argv)
 	int operand, status;
 	char *dir;
 
-	if (!lp_common_parse(&usage, argc, argv, &a, &operand, &status))
+	if (!lp_command_parse(&usage, argc, argv, &a, &operand, &status))
 		return status;
 	dir = realpath(argv[operand + 1], NULL);
 	code = dir ? mount_at(&a, argv[operand], dir, &err)
 		   : lp_fail_errno(&err, "%.200s", argv[operand + 1]);
 	free(dir);
-	return lp_common_end(&usage, code, &err, a.common.json);
+	return lp_command_end(&usage, code, &err, a.common.json);
 }

@@ -96,7 +96,7 @@ int lp_cmd_pull(int argc, char **argv)
 	struct lp_err err = {0};
 	int operand, status;
 
-	if (!lp_common_parse(&usage, argc, argv, &a, &operand, &status))
+	if (!lp_command_parse(&usage, argc, argv, &a, &operand, &status))
 		return status;
-	return lp_common_end(&usage, pull(&a, argv[operand], &err), &err, a.common.json);
+	return lp_command_end(&usage, pull(&a, argv[operand], &err), &err, a.common.json);
 }

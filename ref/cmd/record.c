@@ -27,7 +27,7 @@ int lp_cmd_record(int argc, char **argv)
 	struct lp_err err = {0};
 	int operand, status;
 
-	if (!lp_common_parse(&usage, argc, argv, &a, &operand, &status))
+	if (!lp_command_parse(&usage, argc, argv, &a, &operand, &status))
 		return status ? LP_RUN_FAILED : 0;
 	if (!a.out)
 		lp_fail(&err, LP_EUSAGE, LP_NO_OFFSET, NULL, "-o LIST is missing");

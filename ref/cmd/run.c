@@ -221,7 +221,7 @@ int lp_cmd_run(int argc, char **argv)
 	struct lp_err err = {0};
 	int operand, status;
 
-	if (!lp_common_parse(&usage, argc, argv, &a, &operand, &status))
+	if (!lp_command_parse(&usage, argc, argv, &a, &operand, &status))
 		return status ? LP_RUN_FAILED : 0;
 	if (lp_run(&a, argv + operand, (size_t)(argc - operand), &status, &err))
 		lp_log_failure(usage.program, &err, a.common.json);

@@ -125,7 +125,7 @@ int lp_cmd_status(int argc, char **argv)
 	struct lp_err err = {0};
 	int operand, rc;
 
-	if (!lp_common_parse(&usage, argc, argv, &a, &operand, &rc))
+	if (!lp_command_parse(&usage, argc, argv, &a, &operand, &rc))
 		return rc;
-	return lp_common_end(&usage, status(&a, &err), &err, a.json);
+	return lp_command_end(&usage, status(&a, &err), &err, a.json);
 }

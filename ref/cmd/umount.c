@@ -111,10 +111,10 @@ int lp_cmd_umount(int argc, char **argv)
 	int operand, status;
 	char *dir;
 
-	if (!lp_common_parse(&usage, argc, argv, &a, &operand, &status))
+	if (!lp_command_parse(&usage, argc, argv, &a, &operand, &status))
 		return status;
 	dir = realpath(argv[operand], NULL);
 	code = dir ? unmount(dir, a.lazy, &err) : lp_fail_errno(&err, "%.200s", argv[operand]);
 	free(dir);
-	return lp_common_end(&usage, code, &err, a.json);
+	return lp_command_end(&usage, code, &err, a.json);
 }
