@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "run/command.h"
 
-#include "base/log.h"
-#include "base/option.h"
+#include "base/command.h"
 #include "run/manifest.h"
 #include "run/pins.h"
 #include "run/select.h"
@@ -102,19 +101,13 @@ int lc_cmd_gen(int argc, char **argv)
 {
 	struct args a = {.recipes = LC_RECIPES, .list = LC_LIST};
 	struct lp_err err = {0};
-	enum lp_code code;
-	bool help = false;
 	size_t differ = 0;
-	int first;
+	int first, status;
+	enum lp_code code;
 
-	code = lp_option_parse(&usage, argc, argv, &a, &first, &help, &err);
-	if (!code && help) {
-		lp_option_help(&usage, stdout);
-		return 0;
-	}
-	if (!code)
-		code = run(&a, argv + first, (size_t)(argc - first), &differ, &err);
-	if (code)
-		lp_log_failure(usage.program, &err, false);
-	return code ? lp_exit_status(code) : differ ? 1 : 0;
+	if (!lp_command_parse(&usage, argc, argv, &a, &first, &status))
+		return status;
+	code = run(&a, argv + first, (size_t)(argc - first), &differ, &err);
+	status = lp_command_end(&usage, code, &err, false);
+	return code ? status : differ > 0;
 }

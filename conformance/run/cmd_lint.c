@@ -4,9 +4,6 @@
 #include "run/lint.h"
 #include "run/pins.h"
 
-#include "base/log.h"
-#include "base/option.h"
-
 #include <stdio.h>
 #include <unistd.h>
 
@@ -69,21 +66,10 @@ int lc_cmd_lint(int argc, char **argv)
 {
 	struct args args = {0};
 	struct lp_err err = {0};
+	int operand, status;
 	size_t bad = 0;
-	int operand;
-	bool help;
 
-	if (lp_option_parse(&usage, argc, argv, &args, &operand, &help, &err)) {
-		lp_log_failure(PROGRAM, &err, false);
-		return 2;
-	}
-	if (help) {
-		lp_option_help(&usage, stdout);
-		return 0;
-	}
-	if (lint(&args, &bad, &err)) {
-		lp_log_failure(PROGRAM, &err, false);
-		return lc_suite_exit(err.code);
-	}
-	return bad > 0;
+	if (!lp_command_parse(&usage, argc, argv, &args, &operand, &status))
+		return status;
+	return lint(&args, &bad, &err) ? lc_suite_failed(&usage, &err) : bad > 0;
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "run/command.h"
 
-#include "base/log.h"
-#include "base/option.h"
+#include "base/command.h"
 #include "run/select.h"
 
 #include <stdio.h>
@@ -27,20 +26,11 @@ static const struct lp_usage usage = {
 	.most = -1,
 };
 
-static enum lp_code run(int argc, char **argv, struct lp_err *err)
+static enum lp_code run(const struct args *a, char **selector, size_t n, struct lp_err *err)
 {
 	LP_AUTO(gen_free) struct gen_set set = {0};
-	struct args a = {.recipes = LC_RECIPES};
-	int first;
-	bool help;
 
-	if (lp_option_parse(&usage, argc, argv, &a, &first, &help, err))
-		return err->code;
-	if (help) {
-		lp_option_help(&usage, stdout);
-		return LP_OK;
-	}
-	if (lc_select(&set, a.recipes, argv + first, (size_t)(argc - first), err))
+	if (lc_select(&set, a->recipes, selector, n, err))
 		return err->code;
 	for (size_t i = 0; i < set.n; i++)
 		printf("%s\t%s\t%s\t%s\t%s\n", set.v[i].id, set.v[i].format, set.v[i].op,
@@ -50,10 +40,12 @@ static enum lp_code run(int argc, char **argv, struct lp_err *err)
 
 int lc_cmd_list(int argc, char **argv)
 {
+	struct args a = {.recipes = LC_RECIPES};
 	struct lp_err err = {0};
-	enum lp_code code = run(argc, argv, &err);
+	int first, status;
 
-	if (code)
-		lp_log_failure(usage.program, &err, false);
-	return lp_exit_status(code);
+	if (!lp_command_parse(&usage, argc, argv, &a, &first, &status))
+		return status;
+	return lp_command_end(&usage, run(&a, argv + first, (size_t)(argc - first), &err), &err,
+			      false);
 }

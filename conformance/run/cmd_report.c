@@ -6,8 +6,6 @@
 #include "run/suite.h"
 
 #include "base/file.h"
-#include "base/log.h"
-#include "base/option.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -96,21 +94,12 @@ int lc_cmd_report(int argc, char **argv)
 	LP_AUTO(lc_matrix_free) struct lc_matrix m = {0};
 	struct args args = {0};
 	struct lp_err err = {0};
-	int operand;
-	bool help;
+	int operand, status;
 
-	if (lp_option_parse(&usage, argc, argv, &args, &operand, &help, &err)) {
-		lp_log_failure(PROGRAM, &err, false);
-		return 2;
-	}
-	if (help) {
-		lp_option_help(&usage, stdout);
-		return 0;
-	}
+	if (!lp_command_parse(&usage, argc, argv, &args, &operand, &status))
+		return status;
 	if (lc_matrix_load(&m, argv + operand, (size_t)(argc - operand), &err) ||
-	    report(&args, &m, &err)) {
-		lp_log_failure(PROGRAM, &err, false);
-		return lc_suite_exit(err.code);
-	}
+	    report(&args, &m, &err))
+		return lc_suite_failed(&usage, &err);
 	return 0;
 }

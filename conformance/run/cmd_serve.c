@@ -2,10 +2,9 @@
 /* serve - `lazyconf serve`: the hostile server by hand, until its input ends. */
 #include "run/command.h"
 #include "run/server.h"
+#include "run/suite.h"
 
 #include "base/file.h"
-#include "base/log.h"
-#include "base/option.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -79,20 +78,9 @@ int lc_cmd_serve(int argc, char **argv)
 {
 	struct args args = {.ready_fd = STDOUT_FILENO};
 	struct lp_err err = {0};
-	int operand;
-	bool help;
+	int operand, status;
 
-	if (lp_option_parse(&usage, argc, argv, &args, &operand, &help, &err)) {
-		lp_log_failure(PROGRAM, &err, false);
-		return 2;
-	}
-	if (help) {
-		lp_option_help(&usage, stdout);
-		return 0;
-	}
-	if (serve(&args, &err)) {
-		lp_log_failure(PROGRAM, &err, false);
-		return err.code == LP_EUSAGE || err.code == LP_EFORMAT ? 2 : 3;
-	}
-	return 0;
+	if (!lp_command_parse(&usage, argc, argv, &args, &operand, &status))
+		return status;
+	return serve(&args, &err) ? lc_suite_failed(&usage, &err) : 0;
 }

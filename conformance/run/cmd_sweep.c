@@ -1,54 +1,46 @@
 // SPDX-License-Identifier: MIT
 /* sweep - `lazyconf sweep`: every bit of accepted vectors flipped, every cut of their inputs. */
 #include "run/command.h"
-#include "run/crew.h"
 #include "run/score.h"
 #include "run/selection.h"
+#include "run/subject.h"
 #include "run/uncovered.h"
 #include "run/verdict.h"
 
 #include "base/file.h"
 #include "base/log.h"
-#include "base/option.h"
-#include "base/pool.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define WALL_NS 10000000000	/* ours, for a batch */
 #define LARGEST 65536		/* ours: bytes of a vector; half a million flips */
 #define PROGRAM "lazyconf"
 
 enum what { BOTH, BITS, CUTS };
 
 struct args {
-	const char *adapter, *uncovered, *write, *suite, *build, *peers;
+	struct lc_about about;
+	const char *uncovered, *write;
 	unsigned what;
-	uint64_t jobs, sample, seed, wall_ns, largest;
+	uint64_t sample, seed, largest;
 	bool all, listed;
 };
 
 #define AT(member) offsetof(struct args, member)
 
 static const struct lp_option table[] = {
-	{"adapter", 'a', LP_OPT_TEXT, AT(adapter), "FILE|NAME",
-	 "adapter.json, or a name below adapters/ (lazypull)"},
 	{"what", 'w', LP_OPT_CHOICE, AT(what), "both|bits|cuts", "what is tried (both)"},
 	{"sample", 'n', LP_OPT_COUNT, AT(sample), "N", "about so many changes (all)"},
 	{"seed", 's', LP_OPT_COUNT, AT(seed), "N", "of the sample (1)"},
-	{"jobs", 'j', LP_OPT_COUNT, AT(jobs), "N", "adapters at a time (one per processor)"},
 	{"all", 0, LP_OPT_FLAG, AT(all), NULL, "also vectors that are the base of no other"},
 	{"listed", 0, LP_OPT_FLAG, AT(listed), NULL, "only vectors that the list of --uncovered has"},
 	{"largest", 0, LP_OPT_BYTES, AT(largest), "BYTES", "leave out larger vectors (64k)"},
 	{"uncovered", 'u', LP_OPT_TEXT, AT(uncovered), "FILE",
 	 "what may be accepted (gates/NAME.uncovered)"},
 	{"write", 0, LP_OPT_TEXT, AT(write), "FILE", "write that file anew; reasons are kept"},
-	{"timeout", 't', LP_OPT_NS, AT(wall_ns), "TIME", "for a batch of answers (10s)"},
-	{"suite", 0, LP_OPT_TEXT, AT(suite), "DIR", "with recipes/ and clauses/ (conformance)"},
-	{"build", 0, LP_OPT_TEXT, AT(build), "DIR", "$BUILD of adapters (where lazyconf is)"},
-	{"peers", 0, LP_OPT_TEXT, AT(peers), "DIR", "$PEERS (~/.cache/lazypull/peers/bin)"},
+	LC_ABOUT_OPTIONS(struct args),
 	{0},
 };
 
@@ -60,9 +52,7 @@ static const struct lp_usage usage = {
 
 struct sweep {
 	const struct args *args;
-	struct lc_suite suite;
-	struct lc_adapter adapter;
-	struct lc_crew crew;
+	struct lc_subject about;
 	struct lc_sweep_plan plan;
 	struct lc_uncovered listed;
 	struct lc_swept *swept;	/* [suite.set.n] */
@@ -73,14 +63,12 @@ struct sweep {
 
 static void free_sweep(struct sweep *w)
 {
-	lc_crew_free(&w->crew);
-	lc_adapter_free(&w->adapter);
-	for (size_t i = 0; w->swept && i < w->suite.set.n; i++)
+	for (size_t i = 0; w->swept && i < w->about.suite.set.n; i++)
 		lc_swept_free(&w->swept[i]);
 	free(w->swept);
 	free(w->order);
 	lc_uncovered_free(&w->listed);
-	lc_suite_free(&w->suite);
+	lc_subject_free(&w->about);
 }
 
 /* Without the file nothing is listed; one that was named must be there. */
@@ -89,7 +77,7 @@ static enum lp_code load_listed(struct sweep *w, struct lp_err *err)
 	char path[PATH_MAX + 256];
 	const char *file = w->args->uncovered;
 
-	snprintf(path, sizeof(path), "%s/gates/%s.uncovered", w->suite.dir, w->adapter.name);
+	snprintf(path, sizeof(path), "%s/gates/%s.uncovered", w->about.suite.dir, w->about.adapter.name);
 	w->listed.say = stdout;
 	if (lc_uncovered_load(&w->listed, file ? file : path, err) &&
 	    (file || err->code != LP_EMISSING))
@@ -99,34 +87,24 @@ static enum lp_code load_listed(struct sweep *w, struct lp_err *err)
 
 static enum lp_code load(struct sweep *w, struct lp_err *err)
 {
-	char program[PATH_MAX], peers[PATH_MAX];
-	const struct args *a = w->args;
-	struct lc_where where;
-
-	lc_suite_program_dir(program);
-	lc_suite_peers_dir(peers);
-	if (lc_suite_load(&w->suite, a->suite, err))
+	if (lc_subject_open(&w->about, &w->args->about, err))
 		return err->code;
-	where = (struct lc_where){w->suite.dir, a->build ? a->build : program,
-				  a->peers ? a->peers : peers};
-	if (lc_adapter_load(&w->adapter, a->adapter, &where, err))
-		return err->code;
-	if (!w->adapter.serve)
+	if (!w->about.adapter.serve)
 		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL, "adapter %s has no mode b",
-			       w->adapter.name);
-	w->swept = calloc(w->suite.set.n + 1, sizeof(*w->swept));
-	w->order = calloc(w->suite.set.n + 1, sizeof(*w->order));
+			       w->about.adapter.name);
+	w->swept = calloc(w->about.suite.set.n + 1, sizeof(*w->swept));
+	w->order = calloc(w->about.suite.set.n + 1, sizeof(*w->order));
 	if (!w->swept || !w->order)
-		return lp_fail_errno(err, "%zu vectors", w->suite.set.n);
+		return lp_fail_errno(err, "%zu vectors", w->about.suite.set.n);
 	return load_listed(w, err);
 }
 
 static enum lp_code mark_bases(const struct sweep *w, bool *base, struct lp_err *err)
 {
-	const struct gen_set *set = &w->suite.set;
+	const struct gen_set *set = &w->about.suite.set;
 
 	for (size_t i = 0; i < set->n; i++) {
-		const struct gen_vector *b = set->v[i].base ? lc_suite_find(&w->suite,
+		const struct gen_vector *b = set->v[i].base ? lc_suite_find(&w->about.suite,
 									    set->v[i].base) : NULL;
 
 		if (set->v[i].base && !b)
@@ -145,7 +123,7 @@ static bool fits(struct sweep *w, const struct gen_vector *v)
 
 	if (strcmp(v->verdict, "accept") || !v->ninput ||
 	    (w->args->listed && !lc_uncovered_has(&w->listed, v->id)) ||
-	    lc_declined(&w->adapter, v, why, sizeof(why)))
+	    lc_declined(&w->about.adapter, v, why, sizeof(why)))
 		return false;
 	if (!v->huge && v->size <= w->args->largest)
 		return true;
@@ -156,7 +134,7 @@ static bool fits(struct sweep *w, const struct gen_vector *v)
 /* The vectors that are meant, in w->order; how the changes are chosen. */
 static enum lp_code choose(struct sweep *w, const struct lc_selection *what, struct lp_err *err)
 {
-	const struct gen_set *set = &w->suite.set;
+	const struct gen_set *set = &w->about.suite.set;
 	bool *chosen = calloc(2 * set->n + 1, sizeof(*chosen)), *base = chosen + set->n;
 	enum lp_code code = chosen ? LP_OK : lp_fail_errno(err, "choice");
 	uint64_t all = 0;
@@ -185,28 +163,22 @@ static enum lp_code task(void *arg, struct lc_session *s, size_t i, struct lp_er
 {
 	struct sweep *w = arg;
 
-	return lc_sweep(s, &w->suite.set.v[i], i, &w->plan, &w->swept[i], err);
+	return lc_sweep(s, &w->about.suite.set.v[i], i, &w->plan, &w->swept[i], err);
 }
 
 static enum lp_code ask(struct sweep *w, const struct lc_selection *what, struct lp_err *err)
 {
-	struct lc_crew *c = &w->crew;
+	struct lc_crew *c = &w->about.crew;
 	uint64_t began;
 
-	*c = (struct lc_crew){
-		.adapter = &w->adapter, .set = &w->suite.set, .recipes = w->suite.recipes,
-		.serve = true, .wall_ns = w->args->wall_ns, .order = w->order,
-		.nworker = w->args->jobs ? w->args->jobs : lp_processors(),
-	};
 	w->plan = (struct lc_sweep_plan){
 		.seed = w->args->seed, .what = w->args->what == BITS ? LC_SWEEP_BITS :
 					       w->args->what == CUTS ? LC_SWEEP_CUTS :
 								       LC_SWEEP_BITS | LC_SWEEP_CUTS,
 	};
-	if (lc_crew_hello(c, err))
-		return lp_within(err, "adapter %s", w->adapter.name);
-	if (choose(w, what, err))
+	if (lc_subject_hello(&w->about, &w->args->about, true, err) || choose(w, what, err))
 		return err->code;
+	c->order = w->order;
 	c->n = w->n;
 	c->task = task;
 	c->arg = w;
@@ -223,7 +195,7 @@ static enum lp_code judge(struct sweep *w, bool all, struct lp_err *err)
 	unsigned whole = w->plan.limit == UINT64_MAX ? w->plan.what : 0;
 
 	for (size_t i = 0; i < w->n; i++) {
-		const struct gen_vector *v = &w->suite.set.v[w->order[i]];
+		const struct gen_vector *v = &w->about.suite.set.v[w->order[i]];
 		struct lc_swept *s = &w->swept[w->order[i]];
 
 		for (size_t k = 0; k < s->findings && k < LC_SWEEP_WORST; k++)
@@ -254,7 +226,7 @@ static enum lp_code rewrite(struct sweep *w, struct lp_err *err)
 		const struct lc_swept *s = &w->swept[w->order[i]];
 
 		if (s->accepted && s->told)
-			code = lc_uncovered_print(&w->listed, &w->suite.set.v[w->order[i]], s, err);
+			code = lc_uncovered_print(&w->listed, &w->about.suite.set.v[w->order[i]], s, err);
 	}
 	lc_uncovered_rest(&w->listed);
 	w->listed.say = stdout;
@@ -291,7 +263,7 @@ static int conclude(const struct sweep *w)
 	for (size_t i = 0; i < w->n; i++)
 		add(&t, &w->swept[w->order[i]]);
 	printf("%s: %zu vectors (%zu larger ones left out, %" PRIu64 " not accepted as they are)\n",
-	       w->adapter.name, w->n, w->large, t.turned_down);
+	       w->about.adapter.name, w->n, w->large, t.turned_down);
 	printf("%" PRIu64 " inputs in %.1f s, %.0f per second: refused %" PRIu64 ", same tree %" PRIu64
 	       ", another tree %" PRIu64 ", accepted and no tree to tell %" PRIu64 "\n",
 	       t.asked, w->seconds, (double)t.asked / w->seconds, t.refused, t.same, t.other,
@@ -312,27 +284,15 @@ static enum lp_code sweep(struct sweep *w, const struct lc_selection *what, stru
 
 int lc_cmd_sweep(int argc, char **argv)
 {
-	struct args args = {.adapter = "lazypull", .wall_ns = WALL_NS, .seed = 1,
-			    .largest = LARGEST};
+	struct args args = {.about = LC_ABOUT_DEFAULT, .seed = 1, .largest = LARGEST};
 	LP_AUTO(free_sweep) struct sweep w = {.args = &args};
 	struct lc_selection what;
 	struct lp_err err = {0};
-	int operand;
-	bool help;
+	int operand, status;
 
-	if (lp_option_parse(&usage, argc, argv, &args, &operand, &help, &err)) {
-		lp_log_failure(PROGRAM, &err, false);
-		return 2;
-	}
-	if (help) {
-		lp_option_help(&usage, stdout);
-		return 0;
-	}
+	if (!lp_command_parse(&usage, argc, argv, &args, &operand, &status))
+		return status;
 	what = (struct lc_selection){(const char *const *)(void *)(argv + operand),
 				     (size_t)(argc - operand), NULL};
-	if (sweep(&w, &what, &err)) {
-		lp_log_failure(PROGRAM, &err, false);
-		return lc_suite_exit(err.code);
-	}
-	return conclude(&w);
+	return sweep(&w, &what, &err) ? lc_suite_failed(&usage, &err) : conclude(&w);
 }

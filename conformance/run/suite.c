@@ -144,15 +144,8 @@ json_t *lc_suite_version(const struct lc_suite *s)
 			 *commit ? commit : "unknown", "vectors", (json_int_t)s->set.n);
 }
 
-void lc_suite_peers_dir(char out[static PATH_MAX])
+int lc_suite_failed(const struct lp_usage *u, const struct lp_err *err)
 {
-	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-
-	snprintf(out, PATH_MAX, "%s%s/lazypull/peers/bin", cache ? cache : home ? home : "",
-		 cache ? "" : "/.cache");
-}
-
-int lc_suite_exit(enum lp_code code)
-{
-	return !code ? 0 : code == LP_ESYSTEM ? 3 : 2;
+	(void)lp_command_end(u, err->code, err, false);
+	return err->code == LP_ESYSTEM ? 3 : 2;
 }

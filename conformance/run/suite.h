@@ -8,6 +8,8 @@
 #include "gen/gen.h"
 #include "run/clause.h"
 
+#include "base/command.h"
+
 #include <limits.h>
 
 struct lc_suite {
@@ -38,10 +40,7 @@ json_t *lc_suite_version(const struct lc_suite *s);
 /* The directory that this program lies in. */
 void lc_suite_program_dir(char out[static PATH_MAX]);
 
-/* Where other people's programs are, unless told otherwise: ~/.cache/lazypull/peers/bin */
-void lc_suite_peers_dir(char out[static PATH_MAX]);
-
-/* The exit status for @code: 2 the suite or an adapter is wrong, 3 we could not do it. */
-int lc_suite_exit(enum lp_code code);
+/* Say what failed; the exit status for it: 2 the suite or an adapter is wrong, 3 we could not do it. */
+int lc_suite_failed(const struct lp_usage *u, const struct lp_err *err);
 
 #endif
