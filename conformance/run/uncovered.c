@@ -116,6 +116,7 @@ bool lc_uncovered_has(const struct lc_uncovered *u, const char *id)
 struct listed {
 	size_t *line[2];	/* [0] of bytes, [1] of lengths: an index of the file, or NOBODY */
 	size_t n;
+	char where[400];	/* vector and input, in words */
 };
 
 static void free_listed(struct listed *l)
@@ -123,12 +124,16 @@ static void free_listed(struct listed *l)
 	free(l->line[0]);
 }
 
-static enum lp_code list(struct lc_uncovered *u, const char *vector, const char *input, size_t n,
-			 struct listed *out, struct lp_err *err)
+/* Of input @input of @v, as @s has swept it. */
+static enum lp_code list(struct lc_uncovered *u, const struct gen_vector *v,
+			 const struct lc_swept *s, size_t input, struct listed *out,
+			 struct lp_err *err)
 {
-	size_t *p = malloc((2 * n + 1) * sizeof(*p));
+	size_t n = s->input[input].n, *p = malloc((2 * n + 1) * sizeof(*p));
+	const char *role = v->input[input].role;
 
-	*out = (struct listed){{p, p + n}, n};
+	*out = (struct listed){{p, p + n}, n, ""};
+	snprintf(out->where, sizeof(out->where), "%s %s", v->id, role);
 	if (!p)
 		return lp_fail_errno(err, "%zu bytes", n);
 	for (size_t i = 0; i < 2 * n; i++)
@@ -138,7 +143,7 @@ static enum lp_code list(struct lc_uncovered *u, const char *vector, const char 
 		const char *ranges = l->ranges;
 		size_t from, to;
 
-		if (strcmp(l->vector, vector) || strcmp(l->input, input))
+		if (strcmp(l->vector, v->id) || strcmp(l->input, role))
 			continue;
 		l->used = true;
 		while (next_range(&ranges, &from, &to))
@@ -180,7 +185,7 @@ static const char *word(enum lc_uncovered_class c)
 }
 
 /* Runs of bytes with the same difference are one line. */
-static void check_input(struct lc_uncovered *u, const struct listed *l, const char *where,
+static void check_input(struct lc_uncovered *u, const struct listed *l,
 			const struct lc_swept_input *in, bool cut, bool whole)
 {
 	for (size_t at = 0, from; at < in->n; at++) {
@@ -192,7 +197,7 @@ static void check_input(struct lc_uncovered *u, const struct listed *l, const ch
 		for (from = at; at + 1 < in->n && seen_at(in, cut, at + 1) == seen &&
 				listed_at(u, l, cut, at + 1) == want; at++)
 			;
-		fprintf(u->say, "  FAIL  %s %s %zu-%zu: %s, listed: %s\n", where,
+		fprintf(u->say, "  FAIL  %s %s %zu-%zu: %s, listed: %s\n", l->where,
 			cut ? "cut to" : "bytes", from, at, word(seen), word(want));
 		u->wrong++;
 	}
@@ -202,16 +207,13 @@ enum lp_code lc_uncovered_check(struct lc_uncovered *u, const struct gen_vector 
 				const struct lc_swept *s, unsigned whole,
 				struct lp_err *err)
 {
-	char where[400];
-
 	for (size_t i = 0; i < s->ninput; i++) {
-		LP_AUTO(free_listed) struct listed l = {{NULL, NULL}, 0};
+		LP_AUTO(free_listed) struct listed l = {.n = 0};
 
-		if (list(u, v->id, v->input[i].role, s->input[i].n, &l, err))
+		if (list(u, v, s, i, &l, err))
 			return err->code;
-		snprintf(where, sizeof(where), "%s %s", v->id, v->input[i].role);
-		check_input(u, &l, where, &s->input[i], false, whole & LC_SWEEP_BITS);
-		check_input(u, &l, where, &s->input[i], true, whole & LC_SWEEP_CUTS);
+		check_input(u, &l, &s->input[i], false, whole & LC_SWEEP_BITS);
+		check_input(u, &l, &s->input[i], true, whole & LC_SWEEP_CUTS);
 	}
 	return LP_OK;
 }
@@ -231,7 +233,7 @@ void lc_uncovered_stale(struct lc_uncovered *u, bool all)
 }
 
 /* The bytes of @class that @old lists on line @of (NOBODY: on none), as one line. */
-static void print_line(const struct lc_uncovered *u, const struct listed *l, const char *where,
+static void print_line(const struct lc_uncovered *u, const struct listed *l,
 		       const struct lc_swept_input *in, size_t of, enum lc_uncovered_class class)
 {
 	bool cut = class >= LC_U_CUT_SAME;
@@ -244,7 +246,7 @@ static void print_line(const struct lc_uncovered *u, const struct listed *l, con
 				l->line[cut][at + 1] == of; at++)
 			;
 		if (!between)
-			fprintf(u->say, "%s %s ", where, names[class]);
+			fprintf(u->say, "%s %s ", l->where, names[class]);
 		fprintf(u->say, at == from ? "%s%zu" : "%s%zu-%zu", between ? between : "", from, at);
 		between = ",";
 	}
@@ -255,19 +257,16 @@ static void print_line(const struct lc_uncovered *u, const struct listed *l, con
 enum lp_code lc_uncovered_print(struct lc_uncovered *u, const struct gen_vector *v,
 				const struct lc_swept *s, struct lp_err *err)
 {
-	char where[400];
-
 	for (size_t i = 0; i < s->ninput; i++) {
-		LP_AUTO(free_listed) struct listed l = {{NULL, NULL}, 0};
+		LP_AUTO(free_listed) struct listed l = {.n = 0};
 
-		if (list(u, v->id, v->input[i].role, s->input[i].n, &l, err))
+		if (list(u, v, s, i, &l, err))
 			return err->code;
-		snprintf(where, sizeof(where), "%s %s", v->id, v->input[i].role);
 		for (unsigned c = 0; c < LC_NU; c++) {
-			print_line(u, &l, where, &s->input[i], NOBODY, c);
+			print_line(u, &l, &s->input[i], NOBODY, c);
 			for (size_t k = 0; k < u->n; k++)
 				if (u->line[k].used && !strcmp(u->line[k].vector, v->id))
-					print_line(u, &l, where, &s->input[i], k, c);
+					print_line(u, &l, &s->input[i], k, c);
 		}
 	}
 	return LP_OK;
