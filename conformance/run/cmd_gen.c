@@ -4,7 +4,8 @@
 #include "base/command.h"
 #include "run/manifest.h"
 #include "run/pins.h"
-#include "run/select.h"
+#include "run/selection.h"
+#include "run/sizes.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -50,29 +51,14 @@ static enum lp_code write_one(const struct gen_vector *v, const struct args *a, 
 	return lc_manifest_write(&one.v[0], v->tree, a->out, err);
 }
 
-static int by_size(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 static enum lp_code summary(const struct gen_set *set, struct lp_err *err)
 {
-	uint64_t *size = calloc(set->n, sizeof(*size)), kept = 0;
-	size_t huge = 0, n = 0;
+	struct lc_sizes is;
 
-	if (!size)
-		return lp_fail_errno(err, "sort");
-	for (size_t i = 0; i < set->n; i++) {
-		size[n++] = set->v[i].size;
-		kept += set->v[i].huge ? 0 : set->v[i].size;
-		huge += set->v[i].huge;
-	}
-	qsort(size, n, sizeof(*size), by_size);
-	printf("%zu vectors, %" PRIu64 " bytes, median %" PRIu64 "; %zu above 1 MiB\n", n, kept,
-	       size[n / 2], huge);
-	free(size);
+	if (lc_sizes(set, &is, err))
+		return err->code;
+	printf("%zu vectors, %" PRIu64 " bytes, median %" PRIu64 "; %zu above 1 MiB\n", set->n,
+	       is.kept, is.median, is.huge);
 	return LP_OK;
 }
 
@@ -80,12 +66,13 @@ static enum lp_code summary(const struct gen_set *set, struct lp_err *err)
 static enum lp_code run(const struct args *a, char **selector, size_t n, size_t *differ,
 			struct lp_err *err)
 {
+	const struct lc_selection what = {(const char *const *)(void *)selector, n, NULL};
 	LP_AUTO(gen_free) struct gen_set set = {0};
 
 	if (a->record && (n || a->check))
 		return lp_fail(err, LP_EUSAGE, LP_NO_OFFSET, NULL,
 			       "--record takes all vectors, and no --check");
-	if (lc_select(&set, a->recipes, selector, n, err))
+	if (lc_select(&set, a->recipes, &what, err))
 		return err->code;
 	for (size_t i = 0; a->out && i < set.n; i++)
 		if (write_one(&set.v[i], a, err))

@@ -2,7 +2,7 @@
 #include "run/command.h"
 
 #include "base/command.h"
-#include "run/select.h"
+#include "run/selection.h"
 
 #include <stdio.h>
 
@@ -28,9 +28,10 @@ static const struct lp_usage usage = {
 
 static enum lp_code run(const struct args *a, char **selector, size_t n, struct lp_err *err)
 {
+	const struct lc_selection what = {(const char *const *)(void *)selector, n, NULL};
 	LP_AUTO(gen_free) struct gen_set set = {0};
 
-	if (lc_select(&set, a->recipes, selector, n, err))
+	if (lc_select(&set, a->recipes, &what, err))
 		return err->code;
 	for (size_t i = 0; i < set.n; i++)
 		printf("%s\t%s\t%s\t%s\t%s\n", set.v[i].id, set.v[i].format, set.v[i].op,

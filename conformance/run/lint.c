@@ -3,12 +3,12 @@
 
 #include "run/answer.h"
 #include "run/results.h"
+#include "run/sizes.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #define MEDIAN_MAX 1024			/* bytes of a vector */
 #define SUM_MAX ((uint64_t)3 << 20)	/* bytes of all, deflated: a block of zeros weighs nothing */
@@ -153,48 +153,20 @@ size_t lc_lint_coverage(const struct lc_suite *s)
 	return bad;
 }
 
-static int by_size(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* Bytes of @v's inputs, each deflated: what an archive of them has. */
-static uint64_t packed_bytes(const struct gen_vector *v)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < v->ninput; i++) {
-		uLongf n = compressBound(v->input[i].n);
-		Bytef *out = malloc(n);
-
-		if (!out || compress2(out, &n, v->input[i].p, v->input[i].n, Z_BEST_SPEED) != Z_OK)
-			n = v->input[i].n;
-		sum += n;
-		free(out);
-	}
-	return sum;
-}
-
 size_t lc_lint_sizes(const struct lc_suite *s)
 {
-	uint64_t *size = calloc(s->set.n + 1, sizeof(*size)), sum = 0;
-	size_t n = 0, bad = size ? 0 : lc_lint_complain("memory ran out");
+	struct lc_sizes is;
+	uint64_t sum = lc_sizes_deflated(&s->set);
+	struct lp_err err;
+	size_t bad = 0;
 
-	for (size_t i = 0; size && i < s->set.n; i++)
-		if (!s->set.v[i].huge) {
-			size[n++] = s->set.v[i].size;
-			sum += packed_bytes(&s->set.v[i]);
-		}
-	if (size)
-		qsort(size, n, sizeof(*size), by_size);
-	if (n && size[n / 2] > MEDIAN_MAX)
-		bad += lc_lint_complain("the median size is %ju bytes, at most %d", (uintmax_t)size[n / 2],
-				MEDIAN_MAX);
+	if (lc_sizes(&s->set, &is, &err))
+		return lc_lint_complain("%s", err.msg);
+	if (is.median > MEDIAN_MAX)
+		bad += lc_lint_complain("the median size is %ju bytes, at most %d",
+					(uintmax_t)is.median, MEDIAN_MAX);
 	if (sum > SUM_MAX)
-		bad += lc_lint_complain("all together have %ju deflated bytes, at most %ju", (uintmax_t)sum,
-				(uintmax_t)SUM_MAX);
-	free(size);
+		bad += lc_lint_complain("all together have %ju deflated bytes, at most %ju",
+					(uintmax_t)sum, (uintmax_t)SUM_MAX);
 	return bad;
 }

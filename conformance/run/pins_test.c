@@ -3,7 +3,7 @@
 #include "run/pins.h"
 
 #include "base/file.h"
-#include "run/select.h"
+#include "run/selection.h"
 #include "testing/dir.h"
 #include "testing/test.h"
 

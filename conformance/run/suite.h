@@ -40,7 +40,7 @@ json_t *lc_suite_version(const struct lc_suite *s);
 /* The directory that this program lies in. */
 void lc_suite_program_dir(char out[static PATH_MAX]);
 
-/* Say what failed; the exit status for it: 2 the suite or an adapter is wrong, 3 we could not do it. */
+/* Say what failed; the exit status: 2 the suite or an adapter is wrong, 3 we could not do it. */
 int lc_suite_failed(const struct lp_usage *u, const struct lp_err *err);
 
 #endif
