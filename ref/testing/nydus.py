@@ -115,7 +115,7 @@ class Nydusd:
 
     def __exit__(self, *why):
         subprocess.run(["umount", "-l", self.at], capture_output=True)
-        self.process.terminate()
+        self.process.kill()  # asked to end, it sometimes waits for what umount took from it
         self.process.wait(timeout=30)
         self.process.stdout.close()
 
