@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "mount/fuse.h"
-
-#include "testing/loading.h"
+#include "testing/fused.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/eventfd.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,15 +16,8 @@ static const struct sample_shape shape = {.seed = 11, .nchunk = CHUNKS, .bytes_m
 
 struct world {
 	struct loading g;
-	char at[TEST_DIR + 8];
-	struct lp_map map;
-	struct lp_erofs tree;
-	struct lp_fuse_device slot;
-	struct lp_link link;
+	struct fused f;
 	struct lp_trace trace;
-	struct lp_waits waits;
-	struct lp_fuse *fuse;
-	int ended;
 };
 
 /* A file of a chunk each, where one begins on a block; in "d" and "e", other inodes between. */
@@ -67,67 +55,47 @@ static enum lp_code add_files(struct lp_tree *t, const struct world *w, struct l
 static enum lp_code make_tree(struct world *w, struct lp_err *err)
 {
 	LP_AUTO(lp_tree_free) struct lp_tree t = {0};
-	LP_AUTO(lp_fd_close) int fd = memfd_create("meta", MFD_CLOEXEC);
-	const struct lp_erofs_device d = {.bytes = w->g.device.table.layer.device_bytes};
 
-	for (uint32_t i = 0; i < CHUNKS; i++)
-		if (i != MISSING &&
-		    lp_device_write(&w->g.device, i,
-				    w->g.sample.plain.p + w->g.device.table.layer.chunk[i].device_off,
-				    err))
-			return err->code;
-	if (lp_tree_open(&t, err) || add_files(&t, w, err) ||
-	    lp_erofs_write(&t, &d, 1, fd, err) || lp_map_fd(&w->map, fd, err))
+	if (loading_fill(&w->g, MISSING, err) || lp_tree_open(&t, err) || add_files(&t, w, err))
 		return err->code;
-	return lp_erofs_open(&w->tree, w->map.p, w->map.bytes, err);
+	return fused_tree(&w->f, &t, err);
 }
 
 /* A mount whose worker is a socket that nobody reads. */
 static enum lp_code mount_it(struct world *w, struct lp_trace *trace, struct lp_err *err)
 {
-	LP_AUTO(lp_fd_close) int mount = -1;
-	const struct lp_fuse_setup setup = {.name = "test", .tree = &w->tree, .device = &w->slot,
-					    .ndevice = 1, .link = &w->link, .trace = trace, .waits = &w->waits,
-					    .read_timeout_ns = TIMEOUT_NS, .ended = w->ended};
-
-	if (lp_fuse_mount(&w->fuse, &setup, &mount, err))
+	if (fused_mount(&w->f, TIMEOUT_NS, trace, err))
 		return err->code;
-	if (move_mount(mount, "", AT_FDCWD, w->at, MOVE_MOUNT_F_EMPTY_PATH) || chdir(w->at))
-		return lp_fail_errno(err, "move_mount");
-	return LP_OK;
+	return chdir(w->f.at) ? lp_fail_errno(err, "chdir") : LP_OK;
 }
 
 static void umount_it(struct world *w)
 {
 	if (!chdir("/"))
-		umount2(w->at, MNT_DETACH);
-	lp_fuse_free(&w->fuse);
+		fused_umount(&w->f);
 }
 
 static enum lp_code begin(struct world *w, struct lp_err *err)
 {
 	int pair[2];
 
-	w->slot = (struct lp_fuse_device){.device = &w->g.device};
-	lp_waits_init(&w->waits);
-	snprintf(w->at, sizeof(w->at), "%s/at", w->g.root);
-	if (mkdir(w->at, 0755) || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+	if (fused_begin(&w->f, w->g.root, &w->g.device, err))
+		return err->code;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return lp_fail_errno(err, "prepare");
 	close(pair[1]);
-	if (lp_trace_open(&w->trace, err) || lp_link_open(&w->link, -1, err) ||
-	    lp_link_renew(&w->link, pair[0], err))
+	if (lp_trace_open(&w->trace, err) || lp_link_open(&w->f.link, -1, err) ||
+	    lp_link_renew(&w->f.link, pair[0], err))
 		return err->code;
-	lp_link_resume(&w->link);
+	lp_link_resume(&w->f.link);
 	return make_tree(w, err);
 }
 
 static void end(struct world *w)
 {
-	lp_link_free(&w->link);
+	lp_link_free(&w->f.link);
 	lp_trace_free(&w->trace);
-	lp_waits_free(&w->waits);
-	lp_fd_close(&w->ended);
-	lp_map_free(&w->map);
+	fused_end(&w->f);
 	loading_end(&w->g);
 }
 
@@ -200,7 +168,7 @@ static void walk(struct world *w)
 	if (!CHECK(!mount_it(w, NULL, &err), "a mount %s", err.msg))
 		return;
 	CHECK(read_all(w, false, &failed) == n && failed == 1, "names that were not listed");
-	lp_fuse_count(w->fuse, &c);
+	lp_fuse_count(w->f.fuse, &c);
 	CHECK(!c.ahead && c.reads >= (uint64_t)n, "%d files, %llu of them pushed", n,
 	      (unsigned long long)c.ahead);
 	umount_it(w);
@@ -210,13 +178,13 @@ static void walk(struct world *w)
 	list("e");
 	failed = 0;
 	CHECK(read_all(w, false, &failed) == n && failed == 1, "a walk, and what is missing is EIO");
-	lp_fuse_count(w->fuse, &c);
+	lp_fuse_count(w->f.fuse, &c);
 	CHECK(c.ahead > (uint64_t)n * 9 / 10 && c.reads + c.ahead <= (uint64_t)n + 20,
 	      "%llu reads and %llu files pushed of %d", (unsigned long long)c.reads,
 	      (unsigned long long)c.ahead, n);
 	failed = 0;
 	CHECK(read_all(w, true, &failed) == n && failed == 1, "once more, from the page cache");
-	lp_fuse_count(w->fuse, &d);
+	lp_fuse_count(w->f.fuse, &d);
 	CHECK(c.ahead == d.ahead, "nothing was pushed twice");
 	umount_it(w);
 }
@@ -232,7 +200,7 @@ static void not_a_walk(struct world *w)
 	list("d");
 	list("e");
 	CHECK(read_all(w, true, &failed) == n && failed == 1, "backwards");
-	lp_fuse_count(w->fuse, &c);
+	lp_fuse_count(w->f.fuse, &c);
 	CHECK(!c.ahead, "%llu files pushed backwards", (unsigned long long)c.ahead);
 	umount_it(w);
 	if (!CHECK(!mount_it(w, &w->trace, &err), "a recorded mount %s", err.msg))
@@ -240,7 +208,7 @@ static void not_a_walk(struct world *w)
 	list("d");
 	list("e");
 	CHECK(read_all(w, false, &failed) == n, "a walk that is recorded");
-	lp_fuse_count(w->fuse, &c);
+	lp_fuse_count(w->f.fuse, &c);
 	CHECK(!c.ahead, "every read is seen, %llu files pushed", (unsigned long long)c.ahead);
 	umount_it(w);
 }
@@ -284,7 +252,7 @@ static void crowd(struct world *w)
 int main(void)
 {
 	struct lp_err err = {0};
-	struct world w = {.ended = eventfd(0, EFD_CLOEXEC)};
+	struct world w = {0};
 
 	if (access("/dev/fuse", R_OK | W_OK) || geteuid()) {
 		printf("ok 1 - ahead # SKIP needs root and /dev/fuse\n1..1\n");

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "mount/fuse.h"
+#include "testing/fused.h"
 
 #include "base/log.h"
-#include "testing/dir.h"
-#include "testing/sample.h"
-#include "testing/test.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -36,18 +33,10 @@ enum manner { OBEY, LIE, REFUSE, SLEEP };
 #define HELD_MAX 64		/* questions that a sleeper has not answered */
 
 struct world {
-	char root[TEST_DIR], at[TEST_DIR + 8];
-	struct lp_store store;
-	struct sample sample;
-	struct lp_device device;
-	struct lp_map map;
-	struct lp_erofs tree;
-	struct lp_fuse_device slot;
-	struct lp_link link;
+	struct loading g;
+	struct fused f;
 	struct lp_trace trace;
-	struct lp_waits waits;
-	struct lp_fuse *fuse;
-	int socket, ended, died;		/* the worker's end; eventfd */
+	int socket, died;		/* the worker's end; eventfd */
 	pthread_t worker;
 	_Atomic int manner;
 	_Atomic int asked;
@@ -72,11 +61,11 @@ static void obey(struct world *w, const struct lp_msg *m)
 	uint32_t first = 0, end = 0;
 	struct lp_err err = {0};
 
-	lp_layer_range(&w->device.table.layer, m->off, m->bytes, &first, &end);
+	lp_layer_range(&w->g.device.table.layer, m->off, m->bytes, &first, &end);
 	for (; first < end; first++)
 		if (lp_device_write(
-			    &w->device, first,
-			    w->sample.plain.p + w->device.table.layer.chunk[first].device_off, &err))
+			    &w->g.device, first,
+			    w->g.sample.plain.p + w->g.device.table.layer.chunk[first].device_off, &err))
 			printf("# %s\n", err.msg);
 }
 
@@ -108,11 +97,9 @@ static void *work(void *arg)
 static enum lp_code make_tree(struct world *w, struct lp_err *err)
 {
 	LP_AUTO(lp_tree_free) struct lp_tree t = {0};
-	LP_AUTO(lp_fd_close) int fd = memfd_create("meta", MFD_CLOEXEC);
-	const struct lp_extent extent = {.off = LP_BLOCK, .bytes = w->sample.plain.len, .device = 1};
+	const struct lp_extent extent = {.off = LP_BLOCK, .bytes = w->g.sample.plain.len, .device = 1};
 	struct lp_entry whole = {.path = "whole", .mode = S_IFREG | 0644, .extent = &extent,
-				 .nextent = 1, .size = LP_BLOCK + w->sample.plain.len};
-	struct lp_erofs_device d = {.bytes = w->device.table.layer.device_bytes};
+				 .nextent = 1, .size = LP_BLOCK + w->g.sample.plain.len};
 	char path[32];
 
 	if (lp_tree_open(&t, err) || lp_tree_add(&t, &whole, err))
@@ -127,79 +114,44 @@ static enum lp_code make_tree(struct world *w, struct lp_err *err)
 		if (lp_tree_add(&t, &e, err))
 			return err->code;
 	}
-	if (lp_tree_end(&t, err) || lp_erofs_write(&t, &d, 1, fd, err) ||
-	    lp_map_fd(&w->map, fd, err))
+	if (lp_tree_end(&t, err))
 		return err->code;
-	return lp_erofs_open(&w->tree, w->map.p, w->map.bytes, err);
-}
-
-static enum lp_code open_store(struct world *w, struct lp_err *err)
-{
-	char path[TEST_DIR + 8], name[LP_STORE_NAME];
-
-	test_dir_make(w->root);
-	snprintf(path, sizeof(path), "%s/store", w->root);
-	snprintf(w->at, sizeof(w->at), "%s/at", w->root);
-	if (mkdir(w->at, 0755))
-		return lp_fail_errno(err, "mkdir");
-	if (lp_store_open(&w->store, path, err) || sample_make(&w->sample, &shape, err) ||
-	    lp_device_create(&w->store, w->sample.table, false, -1, name, err) ||
-	    lp_device_open(&w->device, &w->store, name, LP_DEVICE_WRITE, err))
-		return err->code;
-	return make_tree(w, err);
+	return fused_tree(&w->f, &t, err);
 }
 
 static enum lp_code begin(struct world *w, uint64_t read_timeout_ns, struct lp_err *err)
 {
-	LP_AUTO(lp_fd_close) int mount = -1;
-	struct lp_fuse_setup setup = {.name = "test", .tree = &w->tree, .device = &w->slot,
-				      .ndevice = 1, .link = &w->link, .trace = &w->trace,
-				      .waits = &w->waits, .read_timeout_ns = read_timeout_ns};
 	int pair[2];
 
-	*w = (struct world){.socket = -1, .ended = eventfd(0, EFD_CLOEXEC),
-			    .died = eventfd(0, EFD_CLOEXEC), .sample.table = -1};
-	w->slot = (struct lp_fuse_device){.device = &w->device};
-	setup.ended = w->ended;
-	lp_waits_init(&w->waits);
-	if (open_store(w, err) || lp_trace_open(&w->trace, err))
+	*w = (struct world){.socket = -1, .died = eventfd(0, EFD_CLOEXEC)};
+	if (!loading_begin(&w->g, &shape))
+		return lp_fail(err, LP_ESYSTEM, LP_NO_OFFSET, NULL, "no device");
+	if (fused_begin(&w->f, w->g.root, &w->g.device, err) || make_tree(w, err) ||
+	    lp_trace_open(&w->trace, err))
 		return err->code;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return lp_fail_errno(err, "socketpair");
 	w->socket = pair[1];
-	if (lp_link_open(&w->link, w->died, err) || lp_link_renew(&w->link, pair[0], err))
+	if (lp_link_open(&w->f.link, w->died, err) || lp_link_renew(&w->f.link, pair[0], err))
 		return err->code;
-	lp_link_resume(&w->link);
+	lp_link_resume(&w->f.link);
 	if (pthread_create(&w->worker, NULL, work, w))
 		return lp_fail_errno(err, "thread");
-	if (lp_fuse_mount(&w->fuse, &setup, &mount, err))
-		return err->code;
-	if (move_mount(mount, "", AT_FDCWD, w->at, MOVE_MOUNT_F_EMPTY_PATH))
-		return lp_fail_errno(err, "move_mount");
-	return LP_OK;
+	return fused_mount(&w->f, read_timeout_ns, &w->trace, err);
 }
 
 static void end(struct world *w)
 {
-	if (w->at[0])
-		umount2(w->at, MNT_DETACH);
-	lp_fuse_free(&w->fuse);
+	fused_umount(&w->f);
 	if (w->worker) {
-		lp_link_free(&w->link);
+		lp_link_free(&w->f.link);
 		pthread_join(w->worker, NULL);
 	}
 	lp_fd_close(&w->socket);
-	lp_fd_close(&w->ended);
 	lp_fd_close(&w->died);
 	lp_trace_free(&w->trace);
-	lp_waits_free(&w->waits);
-	lp_map_free(&w->map);
-	lp_device_free(&w->device);
-	if (w->store.run[0])
-		test_dir_remove(w->store.run);
-	lp_store_free(&w->store);
-	sample_free(&w->sample);
-	test_dir_remove(w->root);
+	fused_end(&w->f);
+	loading_end(&w->g);
 }
 
 static void names(struct world *w)
@@ -209,16 +161,16 @@ static void names(struct world *w)
 	DIR *d;
 	int n = 0;
 
-	snprintf(path, sizeof(path), "%s/dir", w->at);
+	snprintf(path, sizeof(path), "%s/dir", w->f.at);
 	CHECK(!stat(path, &st) && st.st_mode == (S_IFDIR | 0750) && st.st_uid == 3 && st.st_gid == 4 &&
 		      st.st_nlink == 2 && st.st_mtime == 99,
 	      "a directory's attributes");
-	snprintf(path, sizeof(path), "%s/dir/link", w->at);
+	snprintf(path, sizeof(path), "%s/dir/link", w->f.at);
 	CHECK(readlink(path, text, sizeof(text)) == 8 && !memcmp(text, "../whole", 8), "a symlink");
-	snprintf(path, sizeof(path), "%s/dir/null", w->at);
+	snprintf(path, sizeof(path), "%s/dir/null", w->f.at);
 	CHECK(!stat(path, &st) && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3), "a device");
 	CHECK(open(path, O_RDONLY) < 0 && errno == EACCES, "which cannot be opened: nodev");
-	snprintf(path, sizeof(path), "%s/empty", w->at);
+	snprintf(path, sizeof(path), "%s/empty", w->f.at);
 	CHECK(!stat(path, &st) && st.st_mode == (S_IFREG | 04755) && st.st_nlink == 2 &&
 		      st.st_mtime == -5 && st.st_mtim.tv_nsec == 6,
 	      "a file with two names, and its time before 1970");
@@ -229,11 +181,11 @@ static void names(struct world *w)
 	      "xattrs: too little room, and none");
 	CHECK(listxattr(path, text, sizeof(text)) == 12 && !strcmp(text, "user.colour"),
 	      "the list of xattrs");
-	snprintf(path, sizeof(path), "%s/nothing", w->at);
+	snprintf(path, sizeof(path), "%s/nothing", w->f.at);
 	CHECK(stat(path, &st) && errno == ENOENT && stat(path, &st) && errno == ENOENT,
 	      "a name that is not there");
 	CHECK(open(path, O_WRONLY | O_CREAT, 0600) < 0 && errno == EROFS, "nothing is created");
-	snprintf(path, sizeof(path), "%s/many", w->at);
+	snprintf(path, sizeof(path), "%s/many", w->f.at);
 	for (d = opendir(path); d && readdir(d);)
 		n++;
 	CHECK(n == MANY + 2, "%d names of a directory", n);
@@ -249,7 +201,7 @@ static ssize_t try_read(struct world *w, uint64_t off, size_t n)
 	int fd;
 	ssize_t rc;
 
-	snprintf(path, sizeof(path), "%s/whole", w->at);
+	snprintf(path, sizeof(path), "%s/whole", w->f.at);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
 	rc = pread(fd, got, n, (off_t)off);
@@ -257,7 +209,7 @@ static ssize_t try_read(struct world *w, uint64_t off, size_t n)
 	for (ssize_t i = 0; i < rc; i++) {
 		uint64_t at = off + (uint64_t)i;
 
-		if (got[i] != (at < LP_BLOCK ? 0 : w->sample.plain.p[at - LP_BLOCK]))
+		if (got[i] != (at < LP_BLOCK ? 0 : w->g.sample.plain.p[at - LP_BLOCK]))
 			rc = -EBADMSG;
 	}
 	close(fd);
@@ -266,13 +218,13 @@ static ssize_t try_read(struct world *w, uint64_t off, size_t n)
 
 static void data(struct world *w)
 {
-	uint64_t whole = LP_BLOCK + w->sample.plain.len;
+	uint64_t whole = LP_BLOCK + w->g.sample.plain.len;
 	struct lp_fuse_count c = {0};
 	char path[200];
 	int asked = w->asked, fd;
 
 	CHECK(try_read(w, 0, LP_BLOCK) == LP_BLOCK && w->asked == asked, "a hole asks nobody");
-	snprintf(path, sizeof(path), "%s/whole", w->at);
+	snprintf(path, sizeof(path), "%s/whole", w->f.at);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	CHECK(lseek(fd, 0, SEEK_DATA) == LP_BLOCK && lseek(fd, 0, SEEK_HOLE) == 0 &&
 		      lseek(fd, LP_BLOCK, SEEK_HOLE) == (off_t)whole,
@@ -289,7 +241,7 @@ static void data(struct world *w)
 	CHECK(try_read(w, 2 * LP_BLOCK, 100) == 100 && w->asked == asked, "once is enough");
 	CHECK(try_read(w, whole - 7, 100) == 7 && try_read(w, whole, 1) == 0, "the end of the file");
 	CHECK(try_read(w, 0, whole) == (ssize_t)whole, "all of it");
-	lp_fuse_count(w->fuse, &c);
+	lp_fuse_count(w->f.fuse, &c);
 	CHECK(c.reads && c.waited && c.failed, "%llu reads, %llu waited, %llu failed",
 	      (unsigned long long)c.reads, (unsigned long long)c.waited,
 	      (unsigned long long)c.failed);
@@ -357,14 +309,14 @@ static pid_t start_reader(const struct world *w, size_t how, uint64_t off)
 		return pid;
 	be_mortal();
 	sigaction(SIGUSR1, &handled, NULL);
-	snprintf(path, sizeof(path), "%s/whole", w->at);
+	snprintf(path, sizeof(path), "%s/whole", w->f.at);
 	fd = open(path, readers[how].flags);
 	if (readers[how].map)
 		p = mmap(NULL, LP_BLOCK, PROT_READ, MAP_SHARED, fd, (off_t)off);
 	else if (!posix_memalign((void **)&p, LP_BLOCK, LP_BLOCK) &&
 		 pread(fd, p, LP_BLOCK, (off_t)off) != LP_BLOCK)
 		_exit(1);
-	_exit(p == MAP_FAILED || memcmp(p, w->sample.plain.p + off - LP_BLOCK, LP_BLOCK) ? 1 : 0);
+	_exit(p == MAP_FAILED || memcmp(p, w->g.sample.plain.p + off - LP_BLOCK, LP_BLOCK) ? 1 : 0);
 }
 
 /* The child's status when it has asked the worker and then got @signal, or the answer. */
@@ -422,8 +374,8 @@ static void let_settle(struct world *w)
 	struct statvfs st;
 	struct lp_call call;
 
-	CHECK(!statvfs(w->at, &st), "a request");
-	lp_call_begin(&call, &w->link, &m, -1);
+	CHECK(!statvfs(w->f.at, &st), "a request");
+	lp_call_begin(&call, &w->f.link, &m, -1);
 	CHECK(!lp_call_end(&call, "ask", &err), "a question %s", err.msg);
 }
 
@@ -455,7 +407,7 @@ static void patient(struct world *w)
 {
 	const struct sigaction tired = {.sa_handler = give_up};
 
-	snprintf(patient_at, sizeof(patient_at), "%s", w->at);
+	snprintf(patient_at, sizeof(patient_at), "%s", w->f.at);
 	sigaction(SIGALRM, &tired, NULL);
 	alarm(60);
 	signals(w);
@@ -481,7 +433,7 @@ static void waiting(struct world *w)
 static void dead_worker(struct world *w)
 {
 	shutdown(w->socket, SHUT_RDWR);
-	for (int i = 0; i < 1000 && lp_link_state(&w->link) == LP_LINK_UP; i++)
+	for (int i = 0; i < 1000 && lp_link_state(&w->f.link) == LP_LINK_UP; i++)
 		poll(NULL, 0, 1);
 	CHECK(try_read(w, 20 * LP_BLOCK, 10) == -EIO, "without a worker: an error");
 	CHECK(try_read(w, 8 * LP_BLOCK, 10) == 10, "what is ready stays");
@@ -490,14 +442,14 @@ static void dead_worker(struct world *w)
 static void unmounting(struct world *w)
 {
 	LP_AUTO(lp_fd_close) int fd = memfd_create("trace", MFD_CLOEXEC);
-	struct pollfd p = {.fd = w->ended, .events = POLLIN};
+	struct pollfd p = {.fd = w->f.ended, .events = POLLIN};
 	struct lp_err err = {0};
 	char text[256] = "";
 	size_t lines = 0;
 
-	CHECK(!umount2(w->at, 0) && poll(&p, 1, 2000) == 1 && lp_fuse_ended(w->fuse),
+	CHECK(!umount2(w->f.at, 0) && poll(&p, 1, 2000) == 1 && lp_fuse_ended(w->f.fuse),
 	      "an unmount is noticed");
-	CHECK(!lp_trace_write(&w->trace, &w->tree, fd, &lines, &err) && lines == 1, "%zu lines %s",
+	CHECK(!lp_trace_write(&w->trace, &w->f.tree, fd, &lines, &err) && lines == 1, "%zu lines %s",
 	      lines, err.msg);
 	CHECK(pread(fd, text, sizeof(text) - 1, 0) > 0 && !strcmp(text, "whole\n"),
 	      "the list is \"%s\"", text);

@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include "mount/fuse.h"
-
-#include "testing/loading.h"
+#include "testing/fused.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
-#include <sys/eventfd.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
@@ -25,13 +20,7 @@ static const struct sample_shape shape = {.seed = 3, .nchunk = 4, .bytes_max = 9
 
 struct world {
 	struct loading g;
-	char at[TEST_DIR + 8];
-	struct lp_map map;
-	struct lp_erofs tree;
-	struct lp_fuse_device slot;
-	struct lp_link link;
-	struct lp_fuse *fuse;
-	int ended;
+	struct fused f;
 };
 
 static char long_name[LP_NAME_MAX + 1], long_target[LP_SYMLINK_MAX + 1], binary[256];
@@ -86,54 +75,39 @@ static enum lp_code add_rest(struct lp_tree *t, const struct world *w, struct lp
 static enum lp_code make_tree(struct world *w, struct lp_err *err)
 {
 	LP_AUTO(lp_tree_free) struct lp_tree t = {0};
-	LP_AUTO(lp_fd_close) int fd = memfd_create("meta", MFD_CLOEXEC);
-	const struct lp_erofs_device d = {.bytes = w->g.device.table.layer.device_bytes};
 
 	memset(long_name, 'n', LP_NAME_MAX);
 	memset(long_target, 't', LP_SYMLINK_MAX);
 	for (size_t i = 0; i < sizeof(binary); i++)
 		binary[i] = (char)i;
-	if (lp_tree_open(&t, err) || add_rest(&t, w, err) || lp_erofs_write(&t, &d, 1, fd, err) ||
-	    lp_map_fd(&w->map, fd, err))
+	if (lp_tree_open(&t, err) || add_rest(&t, w, err))
 		return err->code;
-	return lp_erofs_open(&w->tree, w->map.p, w->map.bytes, err);
+	return fused_tree(&w->f, &t, err);
 }
 
 /* A mount whose bytes are all there: its worker is a socket that nobody reads. */
 static enum lp_code begin(struct world *w, struct lp_err *err)
 {
-	LP_AUTO(lp_fd_close) int mount = -1;
-	const struct lp_fuse_setup setup = {.name = "test", .tree = &w->tree, .device = &w->slot,
-					    .ndevice = 1, .link = &w->link, .ended = w->ended};
 	int pair[2];
 
-	w->slot = (struct lp_fuse_device){.device = &w->g.device};
-	for (uint32_t i = 0; i < shape.nchunk; i++)
-		if (lp_device_write(&w->g.device, i,
-				    w->g.sample.plain.p + w->g.device.table.layer.chunk[i].device_off,
-				    err))
-			return err->code;
-	snprintf(w->at, sizeof(w->at), "%s/at", w->g.root);
-	if (mkdir(w->at, 0755) || chmod(w->g.root, 0755) ||
-	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+	if (loading_fill(&w->g, UINT32_MAX, err) ||
+	    fused_begin(&w->f, w->g.root, &w->g.device, err))
+		return err->code;
+	if (chmod(w->g.root, 0755) || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return lp_fail_errno(err, "prepare");
 	close(pair[1]);
-	if (make_tree(w, err) || lp_link_open(&w->link, pair[0], err) ||
-	    lp_fuse_mount(&w->fuse, &setup, &mount, err))
+	if (make_tree(w, err) || lp_link_open(&w->f.link, pair[0], err) ||
+	    fused_mount(&w->f, 0, NULL, err))
 		return err->code;
-	if (move_mount(mount, "", AT_FDCWD, w->at, MOVE_MOUNT_F_EMPTY_PATH) || chdir(w->at))
-		return lp_fail_errno(err, "move_mount");
-	return LP_OK;
+	return chdir(w->f.at) ? lp_fail_errno(err, "chdir") : LP_OK;
 }
 
 static void end(struct world *w)
 {
-	if (!chdir("/") && w->at[0])
-		umount2(w->at, MNT_DETACH);
-	lp_fuse_free(&w->fuse);
-	lp_link_free(&w->link);
-	lp_fd_close(&w->ended);
-	lp_map_free(&w->map);
+	if (!chdir("/"))
+		fused_umount(&w->f);
+	lp_link_free(&w->f.link);
+	fused_end(&w->f);
 	loading_end(&w->g);
 }
 
@@ -141,7 +115,7 @@ static uint64_t requests(const struct world *w)
 {
 	struct lp_fuse_count c;
 
-	lp_fuse_count(w->fuse, &c);
+	lp_fuse_count(w->f.fuse, &c);
 	return c.requests;
 }
 
@@ -288,17 +262,17 @@ static void whole(const struct world *w)
 
 	CHECK(!statvfs(".", &st) && st.f_namemax == LP_NAME_MAX && st.f_frsize == LP_BLOCK &&
 		      st.f_blocks * LP_BLOCK ==
-			      w->map.bytes / LP_BLOCK * LP_BLOCK +
+			      w->f.map.bytes / LP_BLOCK * LP_BLOCK +
 				      w->g.device.table.layer.device_bytes &&
 		      !st.f_bfree && !st.f_bavail && !st.f_ffree &&
-		      st.f_files == w->tree.inodes && st.f_files > MANY && st.f_flag & ST_RDONLY,
+		      st.f_files == w->f.tree.inodes && st.f_files > MANY && st.f_flag & ST_RDONLY,
 	      "statvfs: everything is used");
 }
 
 int main(void)
 {
 	struct lp_err err = {0};
-	struct world w = {.ended = eventfd(0, EFD_CLOEXEC)};
+	struct world w = {0};
 
 	if (access("/dev/fuse", R_OK | W_OK) || geteuid()) {
 		printf("ok 1 - names # SKIP needs root and /dev/fuse\n1..1\n");

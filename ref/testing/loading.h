@@ -43,6 +43,18 @@ static inline void loading_end(struct loading *g)
 	test_dir_remove(g->root);
 }
 
+/* Every chunk is ready, but @except (UINT32_MAX: none is left out). */
+static inline enum lp_code loading_fill(struct loading *g, uint32_t except, struct lp_err *err)
+{
+	const struct lp_layer *l = &g->device.table.layer;
+
+	for (uint32_t i = 0; i < l->nchunk; i++)
+		if (i != except && lp_device_write(&g->device, i,
+						   g->sample.plain.p + l->chunk[i].device_off, err))
+			return err->code;
+	return LP_OK;
+}
+
 /* No chunk is ready, as after a boot with nothing synced. */
 static inline void loading_forget(struct loading *g)
 {
