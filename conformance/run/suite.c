@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define VERSION_MAX 128	/* bytes of the file: a version, a commit */
+
 extern char **environ;
 
 void lc_suite_program_dir(char out[static PATH_MAX])
@@ -132,14 +134,16 @@ static void commit_of(const char *dir, char out[static 64])
 json_t *lc_suite_version(const struct lc_suite *s)
 {
 	LP_AUTO(lp_buf_free) struct lp_buf text = {0};
-	char path[PATH_MAX + 16], commit[64], version[64] = LP_VERSION;
+	char path[PATH_MAX + 16], said[VERSION_MAX + 1], commit[64] = "", version[64] = LP_VERSION;
 	struct lp_err err;
 
 	snprintf(path, sizeof(path), "%s/VERSION", s->dir);
-	if (!lp_file_load(AT_FDCWD, path, 60, &text, &err))
-		snprintf(version, sizeof(version), "%.*s", (int)text.len, (const char *)text.p);
-	version[strcspn(version, "\n")] = '\0';
-	commit_of(s->dir, commit);
+	if (lp_file_load(AT_FDCWD, path, VERSION_MAX, &text, &err)) {
+		commit_of(s->dir, commit);
+	} else { /* an archive's: the repository that it lies in now says nothing of it */
+		snprintf(said, sizeof(said), "%.*s", (int)text.len, (const char *)text.p);
+		(void)sscanf(said, "%40s %12s", version, commit);
+	}
 	return json_pack("{s:s, s:s, s:I}", "version", version, "commit",
 			 *commit ? commit : "unknown", "vectors", (json_int_t)s->set.n);
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The archive for people without this repository: the same twice, whole, and it runs by itself."""
 import hashlib
+import json
 import os
 import pathlib
 import shutil
@@ -62,8 +63,14 @@ def test_sums(unpacked):
 def test_runs_alone(unpacked, tmp_path):
     program = tmp_path / "adapter.json"
     program.write_text('{"name": "x", "command": ["%s/lazypull", "adapter"], "serve": true}' % BUILD)
-    done = subprocess.run([unpacked / "lazyconf", "run", "--suite=.", f"--adapter={program}", "gzip/member"],
+    results = tmp_path / "results"
+    done = subprocess.run([unpacked / "lazyconf", "run", "--suite=.", f"--adapter={program}",
+                           f"--results={results}", "gzip/member"],
                           cwd=unpacked, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0 and " 0 failed, " in done.stdout.splitlines()[-1], done.stdout + done.stderr
+    suite = json.loads(results.read_text().splitlines()[0])["suite"]
+    commit = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], cwd=TOP, check=True,
+                            capture_output=True, text=True).stdout.strip()
+    assert suite["commit"] == commit and suite["version"] == "0.1.0"
     linked = subprocess.run(["ldd", unpacked / "lazyconf"], capture_output=True, text=True)
     assert "not a dynamic executable" in linked.stderr + linked.stdout or "statically" in linked.stdout
